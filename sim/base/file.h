@@ -1,0 +1,30 @@
+/*
+ * file.h - whole files in, whole files out: read a file with a size limit; publish a file only when it is complete.
+ *
+ * Why:    a killed program must leave the old complete file or nothing (write a temporary name in the same folder,
+ *         fsync, rename, fsync the folder).
+ * Errors: status plus an entry in diags with errno's text.
+ */
+#ifndef NF_BASE_FILE_H
+#define NF_BASE_FILE_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+
+/* Read all of `path` into the arena (NUL added after *length bytes). Larger than `max_bytes`: NF_E_LIMIT.
+ * Not there or unreadable: NF_E_IO. `from` is the place that named the file (or all zero). */
+NF_MUST_CHECK enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place from,
+                                          struct nf_arena *arena, const char **data, size_t *length,
+                                          struct nf_diags *diags);
+
+/* The temporary name to write instead of `path`: same folder, hidden, with the process id. Also removes such
+ * temporaries of the same `path` whose process is gone. */
+char *nf_file_temporary(const char *path, struct nf_arena *arena);
+
+/* fsync `temporary`, rename it to `path`, fsync the folder. On failure the temporary is removed. */
+NF_MUST_CHECK enum nf_status nf_file_publish(const char *temporary, const char *path,
+                                             struct nf_diags *diags);
+
+#endif
