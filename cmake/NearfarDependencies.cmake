@@ -1,4 +1,4 @@
-# Libraries of others, found once. See ../shared toolchain notes in tools/README.md for the traps behind each line.
+# Libraries of others, found once. tools/README.md tells the traps behind each line.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(GSL REQUIRED)
@@ -23,3 +23,8 @@ if(NF_SANITIZE)
     -fsanitize=${NF_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(nf_flags INTERFACE -fsanitize=${NF_SANITIZE})
 endif()
+
+# The Python of the tests that read results with h5py and of the documentation check. Debian's own comes first: its
+# packages (python3-h5py) are invisible to another python3 that stands earlier on the PATH.
+find_program(NF_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(NF_PYTHON python3)
