@@ -8,6 +8,7 @@
 #ifndef NF_ENGINE_DIST_H
 #define NF_ENGINE_DIST_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,7 +19,8 @@ enum nf_dist_kind {
     NF_DIST_CONSTANT,         /* a = value */
     NF_DIST_UNIFORM,          /* a = min, b = max */
     NF_DIST_EXPONENTIAL,      /* a = mean */
-    NF_DIST_NORMAL,           /* a = mean, b = sd; negative draws become 0 (a time or a size cannot be negative) */
+    NF_DIST_NORMAL,           /* a = mean, b = sd; negative draws become 0 (a time or a size cannot be
+                                 negative), which .mean takes into account */
     NF_DIST_LOGNORMAL,        /* a = mu, b = sigma of the logarithm */
     NF_DIST_GAMMA,            /* a = shape, b = scale */
     NF_DIST_WEIBULL,          /* a = scale, b = shape */
@@ -38,7 +40,7 @@ struct nf_dist_table {
 struct nf_dist {
     enum nf_dist_kind kind;
     double a, b, c;
-    double shift;                      /* added to every draw (lognormal and gamma links); default 0 */
+    double shift;                      /* added to every draw; set by nf_dist_shifted; default 0 */
     double mean;                       /* exact mean, filled by the makers; +inf when there is none */
     const struct nf_dist_table *table; /* EMPIRICAL */
     const struct nf_dist *parts;       /* MIXTURE */
@@ -68,10 +70,29 @@ bool nf_dist_mixture(struct nf_dist *d, size_t count, const struct nf_dist *part
 const char *nf_dist_name(enum nf_dist_kind kind);
 const char *const *nf_dist_names(void);
 
-/* One draw, >= 0 for all kinds with non-negative parameters. */
-double nf_dist_sample(const struct nf_dist *d, struct nf_stream *s);
+/* The kinds that nf_dist_sample does not draw itself, without the shift. */
+double nf_dist_sample_rest(const struct nf_dist *d, struct nf_stream *s);
 
-/* Multiply a distribution by factor > 0 (a server twice as fast: 0.5). */
+/* One draw, >= 0 for all kinds with non-negative parameters. The frequent kinds are drawn inline. */
+static inline double nf_dist_sample(const struct nf_dist *d, struct nf_stream *s)
+{
+    double x;
+    if (d->kind == NF_DIST_CONSTANT) {
+        x = d->a;
+    } else if (d->kind == NF_DIST_EXPONENTIAL) {
+        x = d->a * nf_stream_exponential(s);
+    } else if (d->kind == NF_DIST_LOGNORMAL) {
+        x = exp(d->a + d->b * nf_stream_normal(s));
+    } else {
+        x = nf_dist_sample_rest(d, s);
+    }
+    return x + d->shift;
+}
+
+/* Add `by` to every draw and to the mean. */
+struct nf_dist nf_dist_shifted(struct nf_dist d, double by);
+
+/* Multiply a distribution, shift included, by factor > 0 (a server twice as fast: 0.5). */
 struct nf_dist nf_dist_scaled(struct nf_dist d, double factor, struct nf_arena *arena);
 
 #endif

@@ -1,0 +1,157 @@
+#include "engine/random.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+/* Multipliers and Weyl increments of Philox4x64 (Salmon et al. 2011, table 2 and section 4.3). */
+#define PHILOX_M0 UINT64_C(0xD2E7470EE14C6C93)
+#define PHILOX_M1 UINT64_C(0xCA5A826395121157)
+#define PHILOX_W0 UINT64_C(0x9E3779B97F4A7C15)
+#define PHILOX_W1 UINT64_C(0xBB67AE8584CAA73B)
+enum { PHILOX_ROUNDS = 10, PHILOX_BLOCKS = NF_STREAM_BUFFER / 4 };
+
+struct pair {
+    uint64_t high, low;
+};
+
+static inline struct pair multiply(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+    __extension__ typedef unsigned __int128 wide;
+    wide p = (wide)a * b;
+    return (struct pair){(uint64_t)(p >> 64), (uint64_t)p};
+#else
+    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    uint64_t low = a0 * b0, mid1 = a1 * b0 + (low >> 32);
+    uint64_t mid2 = a0 * b1 + (uint32_t)mid1;
+    return (struct pair){a1 * b1 + (mid1 >> 32) + (mid2 >> 32), a * b};
+#endif
+}
+
+void nf_philox4x64(const uint64_t key[2], const uint64_t counter[4], uint64_t out[4])
+{
+    uint64_t k0 = key[0], k1 = key[1];
+    memcpy(out, counter, 4 * sizeof *out);
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        struct pair p0 = multiply(PHILOX_M0, out[0]);
+        struct pair p1 = multiply(PHILOX_M1, out[2]);
+        out[0] = p1.high ^ out[1] ^ k0;
+        out[1] = p1.low;
+        out[2] = p0.high ^ out[3] ^ k1;
+        out[3] = p0.low;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+}
+
+/* A second hash of the name, so that two names share a stream only when 128 bits agree. */
+static uint64_t second_hash(const char *name)
+{
+    uint64_t h = UINT64_C(0x6E65617266617221);
+    for (size_t left = strlen(name); left > 0;) {
+        uint64_t word = 0;
+        size_t n = left < sizeof word ? left : sizeof word;
+        for (size_t i = 0; i < n; i++) {
+            word |= (uint64_t)(unsigned char)name[i] << (8 * i);
+        }
+        h = nf_hash_mix(h, word);
+        name += n;
+        left -= n;
+    }
+    return h;
+}
+
+void nf_stream_init(struct nf_stream *s, uint64_t seed, uint32_t replication,
+                    const char *name)
+{
+    *s = (struct nf_stream){
+        .key = {seed, replication},
+        .name = {nf_hash_name(name), second_hash(name)},
+        .next = NF_STREAM_BUFFER,
+    };
+}
+
+/* The blocks advance round by round together: a round of one block waits for its multiplications, four do not. */
+void nf_stream_refill(struct nf_stream *s)
+{
+    uint64_t c0[PHILOX_BLOCKS], c1[PHILOX_BLOCKS], c2[PHILOX_BLOCKS], c3[PHILOX_BLOCKS];
+    uint64_t k0 = s->key[0], k1 = s->key[1];
+    for (unsigned b = 0; b < PHILOX_BLOCKS; b++) {
+        c0[b] = s->block + b;
+        c1[b] = 0;
+        c2[b] = s->name[0];
+        c3[b] = s->name[1];
+    }
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        for (unsigned b = 0; b < PHILOX_BLOCKS; b++) {
+            struct pair p0 = multiply(PHILOX_M0, c0[b]);
+            struct pair p1 = multiply(PHILOX_M1, c2[b]);
+            c0[b] = p1.high ^ c1[b] ^ k0;
+            c1[b] = p1.low;
+            c2[b] = p0.high ^ c3[b] ^ k1;
+            c3[b] = p0.low;
+        }
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+    for (unsigned b = 0; b < PHILOX_BLOCKS; b++) {
+        s->buffer[4 * b] = c0[b];
+        s->buffer[4 * b + 1] = c1[b];
+        s->buffer[4 * b + 2] = c2[b];
+        s->buffer[4 * b + 3] = c3[b];
+    }
+    s->block += PHILOX_BLOCKS;
+    s->next = 0;
+}
+
+double nf_stream_exponential(struct nf_stream *s)
+{
+    return -log(nf_stream_uniform(s));
+}
+
+double nf_stream_normal(struct nf_stream *s)
+{
+    double radius = sqrt(2.0 * nf_stream_exponential(s));
+    return radius * cos(2.0 * 3.14159265358979323846 * nf_stream_uniform(s));
+}
+
+uint64_t nf_stream_below(struct nf_stream *s, uint64_t n)
+{
+    struct pair p = multiply(nf_stream_u64(s), n);
+    if (NF_UNLIKELY(p.low < n)) {
+        uint64_t threshold = (0 - n) % n;
+        while (p.low < threshold) {
+            p = multiply(nf_stream_u64(s), n);
+        }
+    }
+    return p.high;
+}
+
+static void rng_set(void *state, unsigned long seed)
+{
+    nf_stream_init(state, seed, 0, "gsl");
+}
+
+static unsigned long rng_get(void *state)
+{
+    return (unsigned long)nf_stream_u64(state);
+}
+
+static double rng_get_double(void *state)
+{
+    return nf_stream_uniform(state);
+}
+
+static const gsl_rng_type rng_type = {
+    .name = "philox4x64-10",
+    .max = ULONG_MAX,
+    .min = 0,
+    .size = sizeof(struct nf_stream),
+    .set = rng_set,
+    .get = rng_get,
+    .get_double = rng_get_double,
+};
+const gsl_rng_type *const nf_rng_type = &rng_type;
