@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# bootstrap.sh build|demo|test: from a fresh checkout to a program that runs.
+#
+#   build   installs what is missing and builds build/bin/nearfar
+#   demo    the same, then runs two scenarios and draws them
+#   test    the same, then builds and runs every test, again under the address and undefined behaviour sanitizers,
+#           and the parallel runs under the thread sanitizer
+#
+# Packages are installed with apt-get (Debian, Ubuntu), with sudo only when you are not root, and only when something
+# is missing: on a complete machine apt is not called. NF_NO_INSTALL=1 only lists what is missing.
+# Exit status: 0 done, 1 a build or a test failed, 2 bad usage, 3 something is missing and could not be installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+jobs=$(nproc 2>/dev/null || echo 2)
+logs=build/logs
+
+say() { printf '%s\n' "$*"; }
+die() { local status=$1; shift; printf 'bootstrap: %s\n' "$*" >&2; exit "$status"; }
+
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+
+# ---- what is needed -----------------------------------------------------------------------------------------------
+
+have() { command -v "$1" >/dev/null 2>&1; }
+can_compile() { echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null >/dev/null 2>&1; }
+has_lib() { have pkg-config && pkg-config --exists "$1"; }
+# Debian's hdf5.pc becomes the MPI build when that is installed too; hdf5-serial.pc is the one to ask for there.
+has_hdf5() { has_lib hdf5-serial || { ! have apt-get && has_lib hdf5; }; }
+has_cmake() { have cmake && cmake --version | awk 'NR == 1 { split($3, v, "."); exit !(v[1] > 3 || v[2] >= 25) }'; }
+python() { if [ -x /usr/bin/python3 ]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
+has_tool() { have "$1" || have "$1-14"; }
+has_module() { python -c "import $1" >/dev/null 2>&1; }
+
+# probe | Debian package | what it is
+needs_build="can_compile|build-essential|a C compiler with the C library's headers (gcc 12 or clang 14, or newer)
+has_cmake|cmake|CMake 3.25 or newer
+have ninja|ninja-build|Ninja
+have pkg-config|pkg-config|pkg-config
+has_lib gsl|libgsl-dev|GNU Scientific Library 2.7, headers
+has_lib yaml-0.1|libyaml-dev|libyaml 0.2, headers
+has_hdf5|libhdf5-dev|HDF5 1.10 (serial), headers
+have gnuplot|gnuplot-nox|gnuplot 5.4 with cairo terminals, for pictures"
+needs_test="has_lib criterion|libcriterion-dev|Criterion 2.4, the unit test library
+have python3|python3|Python 3, for the checks of the documentation
+has_module h5py|python3-h5py|h5py, reads the result files in a test
+has_module netCDF4|python3-netcdf4|netCDF4 for Python, reads the result files in a test
+has_module xarray|python3-xarray|xarray, reads the result files in a test
+has_tool clang-tidy|clang-tidy|clang-tidy 14, for the check of the C sources
+has_tool clang-format|clang-format|clang-format 14, for the check of their layout"
+
+list_missing() { # table -> the lines whose probe fails
+    local probe package text
+    while IFS='|' read -r probe package text; do
+        $probe || printf '%s|%s\n' "$package" "$text"
+    done <<<"$1"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif ! have sudo; then die 3 "not root and no sudo: run as root: $*"
+    elif [ -t 0 ]; then sudo "$@"
+    else sudo -n "$@"; fi
+}
+
+install_missing() { # table
+    local missing package text packages=()
+    missing=$(list_missing "$1")
+    if [ -z "$missing" ]; then say "== everything needed is installed"; return; fi
+    say "== missing on this machine:"
+    while IFS='|' read -r package text; do
+        printf '   %-18s %s\n' "$package" "$text"
+        packages+=("$package")
+    done <<<"$missing"
+    if [ "${NF_NO_INSTALL:-0}" = 1 ]; then die 3 "NF_NO_INSTALL is set: nothing installed"; fi
+    if ! have apt-get; then
+        die 3 "no apt-get here. Install the above with your package manager (the names are Debian's;" \
+            "elsewhere a headers package is often called -devel), then run this again."
+    fi
+    mkdir -p $logs
+    say "== installing with apt-get (log: $logs/apt.log)"
+    as_root apt-get update >$logs/apt.log 2>&1 || { tail -5 $logs/apt.log >&2; die 3 "apt-get update failed"; }
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}" \
+        >>$logs/apt.log 2>&1 || { tail -15 $logs/apt.log >&2; die 3 "apt-get install failed"; }
+    missing=$(list_missing "$1")
+    [ -z "$missing" ] || die 3 "installed, and still not found: $(tr '\n' ';' <<<"$missing")"
+}
+
+# ---- building -----------------------------------------------------------------------------------------------------
+
+logged() { # log-name what command...: quiet unless it fails
+    local log=$logs/$1.log what=$2 start=$SECONDS; shift 2
+    if "$@" >"$log" 2>&1; then
+        say "== $what: done in $((SECONDS - start)) s"
+    else
+        tail -40 "$log" >&2
+        die 1 "$what failed; the whole log is $log"
+    fi
+}
+
+build() { # preset
+    local dir=build/$1 fresh="" generator=""
+    [ "$1" != release ] || dir=build
+    mkdir -p $logs
+    # A build folder that came along with a copied or moved tree is started afresh.
+    if [ -f $dir/CMakeCache.txt ]; then
+        grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" $dir/CMakeCache.txt || fresh=--fresh
+    fi
+    # The release preset names no generator, so that a folder that was configured with make stays with make.
+    if [ "$1" = release ] && { [ -n "$fresh" ] || [ ! -f $dir/CMakeCache.txt ]; }; then generator=-GNinja; fi
+    # shellcheck disable=SC2086
+    logged "configure-$1" "configure $1" cmake --preset "$1" $generator $fresh
+    logged "build-$1" "build $1 on $jobs cores" cmake --build $dir --parallel "$jobs"
+    [ -x $dir/bin/nearfar ] || die 1 "the build of $1 left no $dir/bin/nearfar"
+}
+
+# ---- demo ---------------------------------------------------------------------------------------------------------
+
+demo() {
+    local name nearfar=build/bin/nearfar
+    mkdir -p results
+    for name in recorded-code hybrid-vision; do
+        say ""
+        say "== $nearfar run scenarios/examples/$name.yaml -o results/$name.h5"
+        $nearfar run scenarios/examples/$name.yaml -o results/$name.h5 || die 1 "$name did not run"
+        $nearfar plot results/$name.h5 -o results/$name.png || die 1 "$name could not be drawn"
+    done
+    cat <<'TEXT'
+
+What to look at
+  results/recorded-code.png   a recorded hour of code completion, played twice as fast on four H100 replicas:
+                              time to first token against its 500 ms target, queue and utilization over time
+  results/hybrid-vision.png   ten shops that look at camera frames on their own L4, and ask a large model on H200s
+                              in the cloud about one frame in twenty: both latencies, the pool growing, the cost
+  results/*.h5                everything behind the pictures, one row a request (h5ls -r, h5py, xarray)
+
+What to try next
+  build/bin/nearfar run scenarios/examples/recorded-code.yaml --set cloud.pool.replicas.min=2 \
+      --set cloud.pool.replicas.initial=2            does half the pool still meet the target?
+  build/bin/nearfar check --effective scenarios/examples/hybrid-vision.yaml      every default that was used
+  build/bin/nearfar schema edge                                                  what an edge node can be
+  build/bin/nearfar validate theory                                              the models against formulas
+TEXT
+}
+
+# ---- tests --------------------------------------------------------------------------------------------------------
+
+# gcc 12's thread sanitizer does not start when the kernel spreads addresses widely; a fixed layout helps.
+tsan_runner() {
+    local probe=$logs/tsan-probe
+    echo 'int main(void) { return 0; }' | cc -fsanitize=thread -x c - -o $probe 2>/dev/null || return 1
+    if $probe >/dev/null 2>&1; then echo env
+    elif setarch "$(uname -m)" -R $probe >/dev/null 2>&1; then echo "setarch $(uname -m) -R"
+    else return 1; fi
+}
+
+closing_lines=""
+run_tests() { # preset runner...
+    local preset=$1 log=$logs/ctest-$1.log start=$SECONDS status=0; shift
+    say "== tests: $preset"
+    "$@" ctest --preset "$preset" -j "$jobs" 2>&1 | tee "$log" || status=1
+    closing_lines+=$(printf '%-5s %s (%d s)' "$preset" "$(grep 'tests passed' "$log" || echo 'no result')" \
+        $((SECONDS - start)))$'\n'
+    return $status
+}
+
+run_all_tests() {
+    local failed=0 runner
+    build test
+    run_tests test env || failed=1
+    build asan
+    run_tests asan env || failed=1
+    build tsan
+    if runner=$(tsan_runner); then
+        # shellcheck disable=SC2086
+        run_tests tsan $runner || failed=1
+    else
+        closing_lines+="tsan  skipped: the thread sanitizer does not start on this machine"$'\n'
+    fi
+    say ""
+    printf '%s' "$closing_lines"
+    return $failed
+}
+
+case ${1:-} in
+    build) install_missing "$needs_build"; build release; say "== build/bin/nearfar --help" ;;
+    demo) install_missing "$needs_build"; build release; demo ;;
+    test) install_missing "$needs_build"$'\n'"$needs_test"; build release; run_all_tests ;;
+    -h | --help | help) usage ;;
+    *) usage >&2; exit 2 ;;
+esac
