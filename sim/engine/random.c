@@ -11,7 +11,7 @@
 #define PHILOX_M1 UINT64_C(0xCA5A826395121157)
 #define PHILOX_W0 UINT64_C(0x9E3779B97F4A7C15)
 #define PHILOX_W1 UINT64_C(0xBB67AE8584CAA73B)
-enum { PHILOX_ROUNDS = 10, PHILOX_BLOCKS = NF_STREAM_BUFFER / 4 };
+enum { PHILOX_ROUNDS = 10 };
 
 struct pair {
     uint64_t high, low;
@@ -29,22 +29,6 @@ static inline struct pair multiply(uint64_t a, uint64_t b)
     uint64_t mid2 = a0 * b1 + (uint32_t)mid1;
     return (struct pair){a1 * b1 + (mid1 >> 32) + (mid2 >> 32), a * b};
 #endif
-}
-
-void nf_philox4x64(const uint64_t key[2], const uint64_t counter[4], uint64_t out[4])
-{
-    uint64_t k0 = key[0], k1 = key[1];
-    memcpy(out, counter, 4 * sizeof *out);
-    for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        struct pair p0 = multiply(PHILOX_M0, out[0]);
-        struct pair p1 = multiply(PHILOX_M1, out[2]);
-        out[0] = p1.high ^ out[1] ^ k0;
-        out[1] = p1.low;
-        out[2] = p0.high ^ out[3] ^ k1;
-        out[3] = p0.low;
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
 }
 
 /* A second hash of the name, so that two names share a stream only when 128 bits agree. */
@@ -74,48 +58,91 @@ void nf_stream_init(struct nf_stream *s, uint64_t seed, uint32_t replication,
     };
 }
 
-/* The blocks advance round by round together: a round of one block waits for its multiplications, four do not. */
-void nf_stream_refill(struct nf_stream *s)
+void nf_philox4x64(const uint64_t key[2], const uint64_t counter[4], uint64_t out[4])
 {
-    uint64_t c0[PHILOX_BLOCKS], c1[PHILOX_BLOCKS], c2[PHILOX_BLOCKS], c3[PHILOX_BLOCKS];
-    uint64_t k0 = s->key[0], k1 = s->key[1];
-    for (unsigned b = 0; b < PHILOX_BLOCKS; b++) {
-        c0[b] = s->block + b;
-        c1[b] = 0;
-        c2[b] = s->name[0];
-        c3[b] = s->name[1];
-    }
+    uint64_t k0 = key[0], k1 = key[1];
+    uint64_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        for (unsigned b = 0; b < PHILOX_BLOCKS; b++) {
-            struct pair p0 = multiply(PHILOX_M0, c0[b]);
-            struct pair p1 = multiply(PHILOX_M1, c2[b]);
-            c0[b] = p1.high ^ c1[b] ^ k0;
-            c1[b] = p1.low;
-            c2[b] = p0.high ^ c3[b] ^ k1;
-            c3[b] = p0.low;
-        }
+        struct pair p0 = multiply(PHILOX_M0, c0), p1 = multiply(PHILOX_M1, c2);
+        c0 = p1.high ^ c1 ^ k0;
+        c1 = p1.low;
+        c2 = p0.high ^ c3 ^ k1;
+        c3 = p0.low;
         k0 += PHILOX_W0;
         k1 += PHILOX_W1;
     }
-    for (unsigned b = 0; b < PHILOX_BLOCKS; b++) {
-        s->buffer[4 * b] = c0[b];
-        s->buffer[4 * b + 1] = c1[b];
-        s->buffer[4 * b + 2] = c2[b];
-        s->buffer[4 * b + 3] = c3[b];
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+/* One block after the other: they do not depend on each other, so the processor overlaps them. To advance two or four together
+ * in the source made gcc 12 spill registers inside the rounds: 3.5 and 4.3 ns an output against 2.6. */
+void nf_stream_refill(struct nf_stream *s)
+{
+    uint64_t counter[4] = {s->block, 0, s->name[0], s->name[1]};
+    for (unsigned i = 0; i < NF_STREAM_BUFFER; i += 4) {
+        nf_philox4x64(s->key, counter, &s->buffer[i]);
+        counter[0]++;
     }
-    s->block += PHILOX_BLOCKS;
+    s->block = counter[0];
     s->next = 0;
 }
 
-double nf_stream_exponential(struct nf_stream *s)
+/* Beyond the edge r an exponential is r plus a fresh exponential; the tail is the same again further out. */
+double nf_stream_exponential_rest(struct nf_stream *s, uint64_t u)
 {
-    return -log(nf_stream_uniform(s));
+    const struct nf_ziggurat *z = &nf_ziggurat_exponential;
+    double beyond = 0;
+    for (;; u = nf_stream_u64(s)) {
+        int64_t j = (int64_t)(u >> 11) | 1;
+        unsigned i = (unsigned)u & 255;
+        double x = (double)j * z->layer[i].scale;
+        if (j < z->layer[i].accept) {
+            return beyond + x;
+        }
+        if (i == 0) {
+            beyond += z->edge;
+            continue;
+        }
+        double height = z->density[i + 1] - z->density[i];
+        if (z->density[i] + height * nf_stream_uniform(s) < exp(-x)) {
+            return beyond + x;
+        }
+    }
 }
 
-double nf_stream_normal(struct nf_stream *s)
+/* Beyond the edge: Marsaglia (1964), A variable from the tail of the normal distribution, Technometrics 6(1). */
+static double normal_tail(struct nf_stream *s, double edge)
 {
-    double radius = sqrt(2.0 * nf_stream_exponential(s));
-    return radius * cos(2.0 * 3.14159265358979323846 * nf_stream_uniform(s));
+    double x;
+    double y;
+    do {
+        x = nf_stream_exponential(s) / edge;
+        y = nf_stream_exponential(s);
+    } while (2 * y <= x * x);
+    return edge + x;
+}
+
+double nf_stream_normal_rest(struct nf_stream *s, uint64_t u)
+{
+    const struct nf_ziggurat *z = &nf_ziggurat_normal;
+    for (;; u = nf_stream_u64(s)) {
+        int64_t j = ((int64_t)u >> 11) | 1;
+        unsigned i = (unsigned)u & 255;
+        double x = (double)j * z->layer[i].scale;
+        if (-z->layer[i].accept < j && j < z->layer[i].accept) {
+            return x;
+        }
+        if (i == 0) {
+            return copysign(normal_tail(s, z->edge), x);
+        }
+        double height = z->density[i + 1] - z->density[i];
+        if (z->density[i] + height * nf_stream_uniform(s) < exp(-0.5 * x * x)) {
+            return x;
+        }
+    }
 }
 
 uint64_t nf_stream_below(struct nf_stream *s, uint64_t n)

@@ -41,15 +41,55 @@ static inline uint64_t nf_stream_u64(struct nf_stream *s)
     return s->buffer[s->next++];
 }
 
-/* In the open interval (0, 1): 52 bits and a half. */
+/* In the open interval (0, 1): the odd multiples of 2^-53. */
 static inline double nf_stream_uniform(struct nf_stream *s)
 {
-    return ((double)(nf_stream_u64(s) >> 12) + 0.5) * 0x1p-52;
+    return (double)(int64_t)((nf_stream_u64(s) >> 11) | 1) * 0x1p-53;
 }
 
-/* Unit exponential and standard normal. */
-double nf_stream_exponential(struct nf_stream *s);
-double nf_stream_normal(struct nf_stream *s);
+/* The ziggurat method (Marsaglia and Tsang 2000, J. Stat. Softw. 5(8)) with 256 layers under the density exp(-x) or
+ * exp(-x^2/2). The low 8 bits of a draw choose the layer, its 53 high bits (for the normal: 52 and the sign) an odd integer j;
+ * layer[i].scale * j is uniform up to the layer's right edge, and j below layer[i].accept lies under the density for sure.
+ * density[i] is the density at the right edge of layer i (density[256] = 1 at 0); layer 0 holds the tail beyond `edge`.
+ * The tables are constants, made by tools/generate_ziggurat.py. */
+struct nf_ziggurat {
+    double edge;
+    struct {
+        int64_t accept;
+        double scale;
+    } layer[256];
+    double density[257];
+};
+extern const struct nf_ziggurat nf_ziggurat_exponential, nf_ziggurat_normal;
+
+/* What is left of the method when the first draw `u` was not accepted at once (2 % and 1 % of the draws). */
+double nf_stream_exponential_rest(struct nf_stream *s, uint64_t u);
+double nf_stream_normal_rest(struct nf_stream *s, uint64_t u);
+
+/* Unit exponential, > 0. */
+static inline double nf_stream_exponential(struct nf_stream *s)
+{
+    uint64_t u = nf_stream_u64(s);
+    int64_t j = (int64_t)(u >> 11) | 1;
+    unsigned i = (unsigned)u & 255;
+    if (NF_LIKELY(j < nf_ziggurat_exponential.layer[i].accept)) {
+        return (double)j * nf_ziggurat_exponential.layer[i].scale;
+    }
+    return nf_stream_exponential_rest(s, u);
+}
+
+/* Standard normal. */
+static inline double nf_stream_normal(struct nf_stream *s)
+{
+    uint64_t u = nf_stream_u64(s);
+    int64_t j = ((int64_t)u >> 11) | 1;
+    unsigned i = (unsigned)u & 255;
+    int64_t accept = nf_ziggurat_normal.layer[i].accept;
+    if (NF_LIKELY(-accept < j && j < accept)) {
+        return (double)j * nf_ziggurat_normal.layer[i].scale;
+    }
+    return nf_stream_normal_rest(s, u);
+}
 
 /* Integer in [0, n) without bias (Lemire 2019). Requires n > 0. */
 uint64_t nf_stream_below(struct nf_stream *s, uint64_t n);
