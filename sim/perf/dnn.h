@@ -1,9 +1,17 @@
 /*
- * dnn.h - what one batch of a detector, classifier or encoder takes on one GPU: T(b) = a + c b, elastic or padded.
+ * dnn.h - what one batch of a detector, classifier or encoder takes on one GPU:
+ * T(b) = a + c b, elastic or padded.
  *
- * What:   elastic: a dynamic-shape engine, time grows with the fill; padded: a static-shape engine, every batch costs a + c B.
- * Source: reference "inference models" section 6a. a and c come from two published anchors of (model, device) where they exist
- *         (batch-1 latency, throughput), else from operations and bytes of a sample over the device's calibrated peaks (`derived`).
+ * What:   elastic: a dynamic-shape engine, time grows with the fill; padded: a static-shape
+ *         engine, every batch costs a + c B. The two differ by 2-16 in latency at low load,
+ *         so the law is a property of the model's entry in the catalogue.
+ * Source: a and c from two published anchors of (model, device) where they exist (batch-1
+ *         latency, throughput); with one anchor the operation model gives the ratio a : c
+ *         and the anchor the scale; with none, the operation model alone (`derived`):
+ *             T(b) = t0 + PN(b W/(ec F), (weights + b activations)/(em BW), p)
+ *         read at b = 1 and b = B.
+ * Cost:   one multiply-add a batch.
+ * Units:  s, byte, operations (a multiply-add is two).
  */
 #ifndef NF_PERF_DNN_H
 #define NF_PERF_DNN_H
@@ -19,9 +27,10 @@ enum nf_batch_law { NF_BATCH_ELASTIC, NF_BATCH_PADDED };
 /* An anchor of one model on one device. */
 struct nf_dnn_anchor {
     const char *device;
-    double latency_s;   /* one sample alone, device time */
-    double throughput;  /* samples/s at a full batch */
-    unsigned batch;     /* the batch that throughput used; 0: not known (taken as large: c = 1/throughput) */
+    double latency_s;  /* one sample alone, device time; 0: not known */
+    double throughput; /* samples/s at a full batch; 0: not known */
+    unsigned batch;    /* the batch that throughput used;
+                        * 0: not known (taken as large: c = 1/throughput) */
     enum nf_provenance provenance;
     const char *source;
 };
@@ -29,7 +38,7 @@ struct nf_dnn_anchor {
 struct nf_dnn_model {
     const char *name;
     double parameters;
-    double work;            /* operations a sample */
+    double work; /* operations a sample */
     double weight_bytes;
     double activation_bytes; /* memory traffic a sample besides weights */
     double input_bytes;
@@ -41,17 +50,21 @@ struct nf_dnn_model {
 
 struct nf_dnn_cost {
     double fixed_s, per_sample_s; /* a, c */
-    unsigned batch;               /* B: the largest batch, and what a padded engine computes */
+    unsigned batch; /* B: the largest batch, and what a padded engine computes */
     bool is_padded;
     double weight_bytes;
     enum nf_provenance provenance;
 };
 
-/* False with a sentence in `why` when the model does not fit the device's memory or nothing is known about it there. */
+/* Fills `cost`. `calibration` may be NULL when the device has none: then anchors must do.
+ * False, with a sentence in `why` (cap bytes), when the model does not fit the device's
+ * memory or nothing is known about it there. Requires max_batch >= 1. */
 bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
-                    const struct nf_device *device, const struct nf_calibration *calibration,
-                    unsigned max_batch, char *why, size_t cap);
+                    const struct nf_device *device,
+                    const struct nf_calibration *calibration, unsigned max_batch,
+                    char *why, size_t cap);
 
+/* Seconds that the GPU is held by one batch of `samples`. */
 static inline double nf_dnn_batch_s(const struct nf_dnn_cost *c, unsigned samples)
 {
     return c->fixed_s + c->per_sample_s * (double)(c->is_padded ? c->batch : samples);

@@ -1,11 +1,15 @@
 /*
- * llm.h - what one iteration of a continuously batching LLM engine takes on one tensor-parallel replica.
+ * llm.h - what one iteration of a continuously batching LLM engine takes on one
+ * tensor-parallel replica, and how much memory is left for its KV cache.
  *
- * What:   nf_llm_prepare folds architecture, device, calibration and engine settings into struct nf_llm_cost once;
- *         nf_llm_step_s prices a batch.
- * Source: equations of the reference "inference models" section 6b.
- * Cost:   under 100 ns a step (bench/README.md).
+ * What:   nf_llm_prepare folds architecture, device, calibration and engine settings into
+ *         struct nf_llm_cost once; nf_llm_step_s prices a batch; nf_llm_decode_run_s and
+ *         nf_llm_decode_steps_within price runs of decode-only iterations in closed form.
+ * Source: equations and their origin in README.md beside this file.
+ * Cost:   a step 13-16 ns, a run of up to 256 steps 0.13 us (README.md has the table).
+ * Owner:  struct nf_llm_cost is plain data (4.4 kB), free to copy; it keeps no pointers.
  * Units:  seconds, bytes, tokens.
+ * Errors: a bool, and a sentence with numbers in the caller's buffer.
  */
 #ifndef NF_PERF_LLM_H
 #define NF_PERF_LLM_H
@@ -15,30 +19,32 @@
 #include <stdint.h>
 
 #include "perf/calibration.h"
+#include "perf/pnorm.h"
 
 struct nf_llm_arch {
     const char *name;
     double parameters; /* total, all experts */
     unsigned layers, hidden, heads, kv_heads, head_dim, ffn, vocab;
-    unsigned experts, experts_per_token; /* 0, 0: dense */
-    enum nf_precision weights;           /* of the layers; embedding and head stay BF16 */
-    enum nf_precision kv;                /* KV cache: NF_BF16 or NF_FP8 */
+    unsigned experts, experts_per_token; /* 0, 0: dense; ffn is then that of one expert */
+    enum nf_precision weights; /* of the layers; embedding and head stay in 16 bits */
+    enum nf_precision kv;      /* KV cache: NF_BF16 or NF_FP8 */
 };
 
 struct nf_llm_engine {
     unsigned max_sequences;      /* running at once */
     unsigned max_batched_tokens; /* a step */
     unsigned block_tokens;       /* KV block, 16 */
-    double kv_memory;            /* fraction of device memory that weights and KV may use together */
-    uint64_t kv_blocks;          /* 0: computed from memory */
-    double step_overhead_s;      /* s0: host, per step */
-    double sequence_overhead_s;  /* s1: host, per sampled sequence */
-    double request_overhead_s;   /* req0: front end, once a request, before its first token */
+    double kv_memory; /* fraction of device memory that weights, buffers and KV may use */
+    uint64_t kv_blocks;         /* 0: computed from memory */
+    double step_overhead_s;     /* s0: host, per step */
+    double sequence_overhead_s; /* s1: host, per sampled sequence */
+    double
+        request_overhead_s; /* req0: front end, once a request, before its first token */
 };
 
 /* One iteration's work. Chunks of a step: c_i tokens after ctx_i already computed. */
 struct nf_llm_batch {
-    uint32_t prefill_tokens;  /* P = sum c_i */
+    uint32_t prefill_tokens;   /* P = sum c_i */
     uint32_t decode_sequences; /* N_d */
     uint32_t sampled;          /* N_s: sequences that get a token from this step */
     uint64_t prefill_context;  /* K = sum ctx_i */
@@ -46,36 +52,81 @@ struct nf_llm_batch {
     uint64_t decode_context;   /* S = sum of the decoding sequences' lengths */
 };
 
-struct nf_llm_term {
-    double t0_s, per_token_compute_s, bytes_fixed_s, bytes_per_token_s, p;
+/* Matrix products of all layers, with m tokens: PN(m compute_s, memory_s). */
+struct nf_llm_gemm {
+    double compute_s; /* per token */
+    double memory_s;  /* reading the weights; of all experts where there are experts */
 };
 
-enum { NF_LLM_GEMMS = 5 }; /* qkv, output, up+gate, down, head */
+enum { NF_LLM_QKV, NF_LLM_OUTPUT, NF_LLM_UP_GATE, NF_LLM_DOWN, NF_LLM_GEMMS };
 
+/* All times are already multiplied by the number of layers and divided among the ranks. */
 struct nf_llm_cost {
-    struct nf_llm_term gemm[NF_LLM_GEMMS]; /* per layer, except the head */
-    double layers;
-    double detail[24]; /* folded attention, element-wise and all-reduce constants; see llm.c */
+    struct nf_llm_gemm gemm[NF_LLM_GEMMS];
+    struct nf_llm_gemm head;
+    double head_t0_s;
+    double step_s;  /* per step: the t0 of products, element-wise passes, all-reduces */
+    double token_s; /* per token: quantise passes, element-wise and all-reduce bytes */
+    double prefill_t0_s, prefill_pair_s, prefill_token_s, prefill_context_s;
+    double decode_t0_s, decode_sequence_s, decode_context_s;
+    double mixed_factor;
+    double experts;    /* 0: dense */
+    double expert_log; /* ln(1 - experts per token / experts) */
+    struct nf_pnorm gemm_norm, head_norm, prefill_norm, decode_norm;
+
     double weight_bytes;       /* of the whole model, all ranks: what start-up loads */
     double kv_bytes_per_token; /* per rank */
-    uint64_t kv_blocks;        /* per replica (every rank holds its share of each block) */
+    uint64_t kv_blocks; /* per replica (every rank holds its share of each block) */
     unsigned block_tokens, max_sequences, max_batched_tokens, ranks;
     double step_overhead_s, sequence_overhead_s, request_overhead_s;
 };
 
-/* Defaults of vLLM V1 servers: 256 sequences, 8192 tokens, blocks of 16, 90 %, overheads as the reference recommends. */
+/* Memory of one rank. */
+struct nf_llm_memory {
+    double weight_bytes; /* of this rank; KV heads that do not divide are kept twice */
+    double budget_bytes; /* kv_memory * device memory - reserve: for weights and KV */
+    double kv_bytes_per_token;
+    uint64_t kv_blocks; /* 0: does not fit */
+};
+
+/* Defaults of vLLM V1 servers (256 sequences, 8192 tokens a step, blocks of 16, 90 %) and
+ * the host overheads of README.md. */
 struct nf_llm_engine nf_llm_engine_defaults(void);
 
-/* False when it cannot be: weights do not fit `ranks` devices, heads do not divide, precision not in the profile, no all-reduce
- * constants for that many ranks. `why` (cap bytes) then says what was needed and what was there, with numbers. */
+/* False when it cannot be: weights do not fit `ranks` devices, heads do not divide, the
+ * precision is not in the profile, no all-reduce constants for that many ranks. `why` (cap
+ * bytes) then says what was needed and what was there, with numbers. Requires an engine
+ * with 0 < kv_memory <= 1 and limits of at least 1. */
 bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
-                    const struct nf_device *device, const struct nf_calibration *calibration,
-                    unsigned ranks, const struct nf_llm_engine *engine, char *why, size_t cap);
+                    const struct nf_device *device,
+                    const struct nf_calibration *calibration, unsigned ranks,
+                    const struct nf_llm_engine *engine, char *why, size_t cap);
 
 /* Seconds of one iteration. Requires prefill_tokens + decode_sequences > 0. */
 double nf_llm_step_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);
 
+/* Seconds of `steps` iterations in a row that decode the same `sequences`, whose lengths
+ * sum to `context` in the first of them and grow by one token each a step. The same as the
+ * sum of nf_llm_step_s, to rounding (relative 1e-12, test). */
+double nf_llm_decode_run_s(const struct nf_llm_cost *cost, uint32_t sequences,
+                           uint64_t context, uint64_t steps);
+
+/* How many of the first `steps` iterations of such a run end within `seconds`. */
+uint64_t nf_llm_decode_steps_within(const struct nf_llm_cost *cost, uint32_t sequences,
+                                    uint64_t context, uint64_t steps, double seconds);
+
 /* Bytes of the weights of one model, all ranks together. */
 double nf_llm_weight_bytes(const struct nf_llm_arch *arch);
+
+/* What one of `ranks` devices holds and has left. */
+struct nf_llm_memory nf_llm_memory(const struct nf_llm_arch *arch,
+                                   const struct nf_device *device, unsigned ranks,
+                                   const struct nf_llm_engine *engine);
+
+/* The smallest number of devices (1, 2, 4, 8) that hold the model and at least one KV
+ * block; 0 when eight do not. */
+unsigned nf_llm_ranks_needed(const struct nf_llm_arch *arch,
+                             const struct nf_device *device,
+                             const struct nf_llm_engine *engine);
 
 #endif

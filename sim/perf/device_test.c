@@ -1,0 +1,22 @@
+#include "perf/device.h"
+
+#include <criterion/criterion.h>
+
+Test(device, names_and_sizes_of_precisions)
+{
+    cr_assert_str_eq(nf_precision_name(NF_BF16), "bf16");
+    cr_assert_str_eq(nf_precision_name(NF_INT4), "int4");
+    cr_assert_eq(nf_precision_bytes(NF_FP8), 1.0);
+    cr_assert_eq(nf_precision_bytes(NF_INT4), 0.5);
+    cr_assert_eq(nf_precision_bytes(NF_TF32), 4.0);
+    cr_assert_str_eq(nf_provenance_name(NF_ASSUMED), "assumed");
+}
+
+Test(device, computes_in_fp16_where_bf16_is_missing)
+{
+    struct nf_device t4 = {.name = "T4", .peak = {[NF_FP16] = 65.13e12}};
+    struct nf_device l4 = {.name = "L4",
+                           .peak = {[NF_FP16] = 121e12, [NF_BF16] = 121e12}};
+    cr_assert_eq(nf_device_half(&t4), NF_FP16);
+    cr_assert_eq(nf_device_half(&l4), NF_BF16);
+}

@@ -1,0 +1,140 @@
+#include "perf/dnn.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/status.h"
+
+struct line {
+    double fixed_s, per_sample_s;
+};
+
+static const struct nf_dnn_anchor *find_anchor(const struct nf_dnn_model *model,
+                                               const char *device)
+{
+    for (size_t i = 0; i < model->anchor_count; i++) {
+        if (strcmp(model->anchors[i].device, device) == 0) {
+            return &model->anchors[i];
+        }
+    }
+    return NULL;
+}
+
+/* Both anchors: a + c = latency and (a + c B)/B = 1/throughput. An unknown B is large, so c = 1/throughput.
+ * A device whose throughput engine is no faster per sample than its latency engine gives a < 0 by measurement
+ * noise; then a = 0 and the throughput, the better-founded of the two, decides. */
+static struct line line_of_anchors(const struct nf_dnn_anchor *k)
+{
+    double each = 1 / k->throughput;
+    double c = each;
+    if (k->batch > 1) {
+        double n = (double)k->batch;
+        c = (n * each - k->latency_s) / (n - 1);
+    }
+    if (!(c > 0) || k->latency_s < c) {
+        return (struct line){0, each};
+    }
+    return (struct line){k->latency_s - c, c};
+}
+
+/* The operation model at batch b; see dnn.h. */
+static double modelled_s(const struct nf_dnn_model *m, const struct nf_device *d,
+                         const struct nf_curve *g, double b)
+{
+    double compute = b * m->work / (g->ec * d->peak[m->precision]);
+    double memory = (m->weight_bytes + b * m->activation_bytes) / (g->em * d->bandwidth);
+    return g->t0_s + pow(pow(compute, g->p) + pow(memory, g->p), 1 / g->p);
+}
+
+static bool line_of_model(struct line *line, const struct nf_dnn_model *m,
+                          const struct nf_device *d, const struct nf_calibration *cal,
+                          unsigned batch)
+{
+    if (!cal || !(cal->gemm[m->precision].em > 0) || !(cal->gemm[m->precision].ec > 0) ||
+        !(d->peak[m->precision] > 0) || !(m->work > 0)) {
+        return false;
+    }
+    const struct nf_curve *g = &cal->gemm[m->precision];
+    double n = batch > 1 ? (double)batch : 2.0;
+    double one = modelled_s(m, d, g, 1);
+    double full = modelled_s(m, d, g, n);
+    line->per_sample_s = (full - one) / (n - 1);
+    line->fixed_s = one - line->per_sample_s;
+    if (line->fixed_s <
+        0) { /* PN is convex: the chord may start below zero by rounding */
+        line->fixed_s = 0;
+    }
+    return true;
+}
+
+/* One anchor fixes the scale of the modelled line. */
+static double scale_of_anchor(const struct nf_dnn_anchor *k, const struct line *line,
+                              unsigned batch)
+{
+    if (k->latency_s > 0) {
+        return k->latency_s / (line->fixed_s + line->per_sample_s);
+    }
+    double n = k->batch > 0 ? (double)k->batch : (double)batch;
+    return n / k->throughput / (line->fixed_s + line->per_sample_s * n);
+}
+
+static bool check_memory(const struct nf_dnn_model *m, const struct nf_device *d,
+                         unsigned batch, char *why, size_t cap)
+{
+    double need = m->weight_bytes + m->input_bytes * (double)batch;
+    double have = d->memory_bytes - d->memory_reserve_bytes;
+    if (need <= have) {
+        return true;
+    }
+    snprintf(
+        why, cap,
+        "%s needs %.1f GB (weights %.1f GB, inputs of a batch of %u), %s offers %.1f "
+        "GB (%.1f GB less a reserve of %.1f GB)",
+        m->name, need / 1e9, m->weight_bytes / 1e9, batch, d->name, have / 1e9,
+        d->memory_bytes / 1e9, d->memory_reserve_bytes / 1e9);
+    return false;
+}
+
+bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
+                    const struct nf_device *device,
+                    const struct nf_calibration *calibration, unsigned max_batch,
+                    char *why, size_t cap)
+{
+    NF_ASSERT(max_batch >= 1);
+    if (!check_memory(model, device, max_batch, why, cap)) {
+        return false;
+    }
+    const struct nf_dnn_anchor *k = find_anchor(model, device->name);
+    struct line line = {0, 0};
+    enum nf_provenance provenance = NF_DERIVED;
+    if (k && k->latency_s > 0 && k->throughput > 0) {
+        line = line_of_anchors(k);
+        provenance = k->provenance;
+    } else if (line_of_model(&line, model, device, calibration, max_batch)) {
+        if (k) {
+            double scale = scale_of_anchor(k, &line, max_batch);
+            line.fixed_s *= scale;
+            line.per_sample_s *= scale;
+        } else if (calibration->provenance > provenance) {
+            provenance = calibration->provenance;
+        }
+    } else if (
+        k) { /* one figure and no model of the rest: all of it grows with the batch */
+        line.per_sample_s = k->latency_s > 0 ? k->latency_s : 1 / k->throughput;
+    } else {
+        snprintf(
+            why, cap,
+            "nothing is known about %s on %s: the catalogue has no published latency "
+            "or throughput, and %s has no calibrated %s rate",
+            model->name, device->name, device->name, nf_precision_name(model->precision));
+        return false;
+    }
+    *cost = (struct nf_dnn_cost){.fixed_s = line.fixed_s,
+                                 .per_sample_s = line.per_sample_s,
+                                 .batch = max_batch,
+                                 .is_padded = model->law == NF_BATCH_PADDED,
+                                 .weight_bytes = model->weight_bytes,
+                                 .provenance = provenance};
+    return true;
+}

@@ -1,0 +1,273 @@
+#include "perf/llm.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+/* Element-wise passes of a layer: two of residual add + norm, one rotary embedding, one activation. */
+enum { ELEMENTWISE_PASSES = 4, ALLREDUCES = 2 };
+
+struct fold {
+    const struct nf_llm_arch *arch;
+    const struct nf_device *device;
+    const struct nf_calibration *cal;
+    unsigned ranks;
+    double heads, kv_heads; /* of one rank */
+    struct nf_llm_cost *out;
+};
+
+static int ranks_log2(unsigned ranks)
+{
+    int k = 0;
+    while ((1U << k) < ranks) {
+        k++;
+    }
+    return k;
+}
+
+/* Weight-only INT4 is computed in 16 bits; FP16 and BF16 share a curve where one of them is missing. */
+static enum nf_precision compute_precision(const struct nf_device *device,
+                                           enum nf_precision weights)
+{
+    if (weights == NF_INT4 || weights == NF_BF16 || weights == NF_FP16) {
+        return nf_device_half(device);
+    }
+    return weights;
+}
+
+static const struct nf_curve *gemm_curve(const struct nf_calibration *cal,
+                                         enum nf_precision p)
+{
+    const struct nf_curve *c = &cal->gemm[p];
+    if (!(c->em > 0) && p == NF_FP16) {
+        c = &cal->gemm[NF_BF16];
+    }
+    if (!(c->em > 0) && p == NF_BF16) {
+        c = &cal->gemm[NF_FP16];
+    }
+    return c->em > 0 && c->ec > 0 ? c : NULL;
+}
+
+static bool check_shape(const struct nf_llm_arch *a, unsigned ranks, char *why,
+                        size_t cap)
+{
+    if (ranks == 0 || (ranks & (ranks - 1)) != 0 || ranks > 1U << NF_RANKS_MAX_LOG2) {
+        snprintf(why, cap,
+                 "%s cannot be split over %u devices: 1, 2, 4 or 8 are modelled", a->name,
+                 ranks);
+        return false;
+    }
+    if (a->heads % ranks != 0) {
+        snprintf(why, cap, "%s has %u attention heads, which do not divide by %u devices",
+                 a->name, a->heads, ranks);
+        return false;
+    }
+    if (a->kv != NF_BF16 && a->kv != NF_FP16 && a->kv != NF_FP8) {
+        snprintf(why, cap, "a KV cache in %s is not modelled: bf16, fp16 or fp8",
+                 nf_precision_name(a->kv));
+        return false;
+    }
+    if (a->experts > 0 &&
+        (a->experts_per_token == 0 || a->experts_per_token > a->experts)) {
+        snprintf(why, cap, "%s routes each token to %u of %u experts", a->name,
+                 a->experts_per_token, a->experts);
+        return false;
+    }
+    return true;
+}
+
+static bool check_profile(const struct nf_llm_arch *a, const struct nf_device *d,
+                          const struct nf_calibration *cal, unsigned ranks, char *why,
+                          size_t cap)
+{
+    if (!cal) {
+        snprintf(why, cap,
+                 "%s has no calibration profile, and %s can only be timed with one",
+                 d->name, a->name);
+        return false;
+    }
+    enum nf_precision p = compute_precision(d, a->weights);
+    if (!(d->peak[p] > 0)) {
+        snprintf(why, cap, "%s computes in %s, which %s has no units for", a->name,
+                 nf_precision_name(p), d->name);
+        return false;
+    }
+    if (!gemm_curve(cal, p) || !gemm_curve(cal, nf_device_half(d))) {
+        snprintf(why, cap, "profile %s has no %s matrix-product constants (needed by %s)",
+                 cal->name, nf_precision_name(gemm_curve(cal, p) ? nf_device_half(d) : p),
+                 a->name);
+        return false;
+    }
+    if (!(cal->prefill_attention.em > 0 && cal->prefill_attention.ec > 0) ||
+        !(cal->decode_attention.em > 0) || !(cal->elementwise.em > 0)) {
+        snprintf(why, cap, "profile %s has no attention or element-wise constants",
+                 cal->name);
+        return false;
+    }
+    if (ranks > 1 && !(cal->allreduce[ranks_log2(ranks) - 1].bus_bandwidth > 0)) {
+        snprintf(why, cap, "profile %s has no all-reduce constants for %u devices",
+                 cal->name, ranks);
+        return false;
+    }
+    return true;
+}
+
+static bool check_memory(const struct nf_llm_arch *a, const struct nf_device *d,
+                         unsigned ranks, const struct nf_llm_engine *e, char *why,
+                         size_t cap)
+{
+    struct nf_llm_memory m = nf_llm_memory(a, d, ranks, e);
+    if (e->kv_blocks > 0) {
+        double kv = (double)e->kv_blocks * e->block_tokens * m.kv_bytes_per_token;
+        if (m.weight_bytes + kv <= d->memory_bytes) {
+            return true;
+        }
+        snprintf(why, cap,
+                 "%s on %u x %s: weights %.1f GB and %llu KV blocks %.1f GB a device, of "
+                 "%.1f GB",
+                 a->name, ranks, d->name, m.weight_bytes / 1e9,
+                 (unsigned long long)e->kv_blocks, kv / 1e9, d->memory_bytes / 1e9);
+        return false;
+    }
+    if (m.kv_blocks > 0) {
+        return true;
+    }
+    unsigned needed = nf_llm_ranks_needed(a, d, e);
+    char advice[64] = "not even 8 devices would do";
+    if (needed > 0) {
+        snprintf(advice, sizeof advice, "%u devices would do", needed);
+    }
+    snprintf(
+        why, cap,
+        "%s needs %.1f GB for weights (%.1f GB on each of %u x %s), which offers %.1f "
+        "GB (%.0f%% of %.1f GB less a reserve of %.1f GB): %s",
+        a->name, nf_llm_weight_bytes(a) / 1e9, m.weight_bytes / 1e9, ranks, d->name,
+        (m.budget_bytes > 0 ? m.budget_bytes : 0) / 1e9, e->kv_memory * 100,
+        d->memory_bytes / 1e9, d->memory_reserve_bytes / 1e9, advice);
+    return false;
+}
+
+/* One product x[m, in] W[in, out] a layer, on each rank. Bytes are those of the weights; with a quantise pass
+ * (FP8) the activations are read in 16 bits and written in 8: 3 bytes an element at q of the bandwidth. */
+static void fold_gemm(struct fold *f, int which, double in, double out)
+{
+    enum nf_precision p = compute_precision(f->device, f->arch->weights);
+    const struct nf_curve *c = gemm_curve(f->cal, p);
+    bool is_expert =
+        f->arch->experts > 0 && (which == NF_LLM_UP_GATE || which == NF_LLM_DOWN);
+    double copies = is_expert ? f->arch->experts_per_token : 1; /* of each token */
+    double stored = is_expert ? f->arch->experts : 1;           /* matrices in memory */
+    double layers = f->arch->layers;
+    double bandwidth = f->device->bandwidth;
+    struct nf_llm_gemm *g = &f->out->gemm[which];
+    g->compute_s = layers * copies * 2 * in * out / (c->ec * f->device->peak[p]);
+    g->memory_s = layers * stored * in * out * nf_precision_bytes(f->arch->weights) /
+                  (c->em * bandwidth);
+    f->out->step_s += layers * c->t0_s;
+    if (c->extra > 0) {
+        f->out->token_s += layers * copies * 3 * in / (c->extra * bandwidth);
+    }
+}
+
+static void fold_gemms(struct fold *f)
+{
+    const struct nf_llm_arch *a = f->arch;
+    double hidden = a->hidden, dim = a->head_dim, ffn = (double)a->ffn / f->ranks;
+    fold_gemm(f, NF_LLM_QKV, hidden, (f->heads + 2 * f->kv_heads) * dim);
+    fold_gemm(f, NF_LLM_OUTPUT, f->heads * dim, hidden);
+    fold_gemm(f, NF_LLM_UP_GATE, hidden, 2 * ffn);
+    fold_gemm(f, NF_LLM_DOWN, ffn, hidden);
+    enum nf_precision p = compute_precision(f->device, a->weights);
+    nf_pnorm_init(&f->out->gemm_norm, gemm_curve(f->cal, p)->p);
+
+    enum nf_precision half = nf_device_half(f->device);
+    const struct nf_curve *c = gemm_curve(f->cal, half);
+    double size = hidden * a->vocab / f->ranks;
+    f->out->head.compute_s = 2 * size / (c->ec * f->device->peak[half]);
+    f->out->head.memory_s =
+        size * nf_precision_bytes(half) / (c->em * f->device->bandwidth);
+    f->out->head_t0_s = c->t0_s;
+    nf_pnorm_init(&f->out->head_norm, c->p);
+    if (a->experts > 0) {
+        f->out->experts = a->experts;
+        f->out->expert_log = log1p(-(double)a->experts_per_token / a->experts);
+    }
+}
+
+static void fold_attention(struct fold *f)
+{
+    const struct nf_curve *pre = &f->cal->prefill_attention;
+    const struct nf_curve *dec = &f->cal->decode_attention;
+    double layers = f->arch->layers, dim = f->arch->head_dim;
+    double kv_bytes = 2 * f->kv_heads * dim * nf_precision_bytes(f->arch->kv);
+    double compute = pre->ec * f->device->peak[nf_device_half(f->device)];
+    double memory = pre->em * f->device->bandwidth;
+    struct nf_llm_cost *o = f->out;
+    o->prefill_t0_s = layers * pre->t0_s;
+    o->prefill_pair_s = layers * 4 * f->heads * dim / compute;
+    o->prefill_token_s = layers * 2 * dim * (2 * f->heads + 2 * f->kv_heads) / memory;
+    o->prefill_context_s = layers * kv_bytes / memory;
+    nf_pnorm_init(&o->prefill_norm, pre->p);
+    o->decode_t0_s = layers * dec->t0_s;
+    o->decode_context_s = layers * kv_bytes / (dec->em * f->device->bandwidth);
+    o->decode_sequence_s = layers * dec->extra * f->kv_heads / f->device->multiprocessors;
+    nf_pnorm_init(&o->decode_norm, dec->p);
+    o->mixed_factor = f->cal->mixed_factor;
+}
+
+/* Element-wise bytes a token, 16-bit: add + norm reads and writes hidden state and residual; the rotary embedding
+ * reads and writes queries and keys; the activation reads two halves and writes one, for each expert used. */
+static void fold_rest(struct fold *f)
+{
+    const struct nf_llm_arch *a = f->arch;
+    const struct nf_curve *e = &f->cal->elementwise;
+    double layers = a->layers;
+    double copies = a->experts > 0 ? a->experts_per_token : 1;
+    double values = 2.0 * 4 * a->hidden + 2 * (f->heads + f->kv_heads) * a->head_dim +
+                    3.0 * a->ffn / f->ranks * copies;
+    f->out->step_s += layers * ELEMENTWISE_PASSES * e->t0_s;
+    f->out->token_s += layers * 2 * values / (e->em * f->device->bandwidth);
+    if (f->ranks > 1) {
+        const struct nf_allreduce *r = &f->cal->allreduce[ranks_log2(f->ranks) - 1];
+        double share = 2.0 * (f->ranks - 1) / f->ranks;
+        f->out->step_s += layers * ALLREDUCES * r->t0_s;
+        f->out->token_s += layers * ALLREDUCES * share * 2 * a->hidden / r->bus_bandwidth;
+    }
+}
+
+bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
+                    const struct nf_device *device,
+                    const struct nf_calibration *calibration, unsigned ranks,
+                    const struct nf_llm_engine *engine, char *why, size_t cap)
+{
+    NF_ASSERT(engine->max_sequences >= 1 && engine->max_batched_tokens >= 1);
+    if (!check_shape(arch, ranks, why, cap) ||
+        !check_memory(arch, device, ranks, engine, why, cap) ||
+        !check_profile(arch, device, calibration, ranks, why, cap)) {
+        return false;
+    }
+    struct nf_llm_memory memory = nf_llm_memory(arch, device, ranks, engine);
+    *cost = (struct nf_llm_cost){.weight_bytes = nf_llm_weight_bytes(arch),
+                                 .kv_bytes_per_token = memory.kv_bytes_per_token,
+                                 .kv_blocks = engine->kv_blocks > 0 ? engine->kv_blocks
+                                                                    : memory.kv_blocks,
+                                 .block_tokens = engine->block_tokens,
+                                 .max_sequences = engine->max_sequences,
+                                 .max_batched_tokens = engine->max_batched_tokens,
+                                 .ranks = ranks,
+                                 .step_overhead_s = engine->step_overhead_s,
+                                 .sequence_overhead_s = engine->sequence_overhead_s,
+                                 .request_overhead_s = engine->request_overhead_s};
+    struct fold f = {arch,
+                     device,
+                     calibration,
+                     ranks,
+                     (double)arch->heads / ranks,
+                     ceil((double)arch->kv_heads / ranks),
+                     cost};
+    fold_gemms(&f);
+    fold_attention(&f);
+    fold_rest(&f);
+    return true;
+}

@@ -1,0 +1,330 @@
+#include "perf/llm.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A toy whose every term can be computed by hand: p = 1 (terms add up), round rates. */
+static const struct nf_llm_arch toy = {.name = "toy",
+                                       .layers = 2,
+                                       .hidden = 4,
+                                       .heads = 2,
+                                       .kv_heads = 1,
+                                       .head_dim = 2,
+                                       .ffn = 8,
+                                       .vocab = 16,
+                                       .weights = NF_BF16,
+                                       .kv = NF_BF16};
+
+static const struct nf_device toy_device = {.name = "D",
+                                            .memory_bytes = 1e6,
+                                            .bandwidth = 1e9,
+                                            .peak = {[NF_BF16] = 1e12, [NF_FP8] = 2e12},
+                                            .multiprocessors = 10,
+                                            .memory_reserve_bytes = 1e5};
+
+static const struct nf_calibration toy_profile = {
+    .name = "toy",
+    .device = "D",
+    .gemm = {[NF_BF16] = {1e-6, 0.5, 0.5, 1, 0}, [NF_FP8] = {2e-6, 0.5, 0.5, 1, 0.25}},
+    .prefill_attention = {4e-6, 0.25, 0.5, 1, 0},
+    .decode_attention = {3e-6, 0, 0.5, 1, 5e-6},
+    .elementwise = {2e-6, 0, 0.8, 1, 0},
+    .allreduce = {{3e-6, 1e8}},
+    .mixed_factor = 1.3};
+
+static struct nf_llm_engine toy_engine(void)
+{
+    struct nf_llm_engine e = nf_llm_engine_defaults();
+    e.step_overhead_s = 7e-6;
+    e.sequence_overhead_s = 1e-6;
+    return e;
+}
+
+static struct nf_llm_cost toy_cost(const struct nf_llm_arch *arch, unsigned ranks)
+{
+    struct nf_llm_engine e = toy_engine();
+    struct nf_llm_cost cost;
+    char why[400] = "";
+    cr_assert(nf_llm_prepare(&cost, arch, &toy_device, &toy_profile, ranks, &e, why,
+                             sizeof why),
+              "%s", why);
+    return cost;
+}
+
+/* H100, constants of results/calibration/h100.yaml. */
+static const struct nf_device h100 = {
+    .name = "H100",
+    .memory_bytes = 80 * 1073741824.0,
+    .bandwidth = 3.35e12,
+    .peak = {[NF_FP16] = 989.4e12, [NF_BF16] = 989.4e12, [NF_FP8] = 1979e12},
+    .multiprocessors = 132,
+    .memory_reserve_bytes = 3.5 * 1073741824.0};
+
+static const struct nf_calibration h100_profile = {
+    .name = "h100",
+    .device = "H100",
+    .gemm = {[NF_BF16] = {3.85e-6, 0.813, 0.874, 3.2, 0},
+             [NF_FP8] = {6.8e-6, 0.61, 0.83, 2.0, 0.34}},
+    .prefill_attention = {12.4e-6, 0.66, 0.39, 1.2, 0},
+    .decode_attention = {11.6e-6, 0, 0.877, 1.7, 3.6e-6},
+    .elementwise = {3e-6, 0, 0.8, 1, 0},
+    .allreduce = {{4.3e-6, 262e9}, {4.8e-6, 288e9}, {5.4e-6, 351e9}},
+    .mixed_factor = 1.2};
+
+static const struct nf_llm_arch llama70 = {.name = "llama-3.1-70b-fp8",
+                                           .parameters = 70.55e9,
+                                           .layers = 80,
+                                           .hidden = 8192,
+                                           .heads = 64,
+                                           .kv_heads = 8,
+                                           .head_dim = 128,
+                                           .ffn = 28672,
+                                           .vocab = 128256,
+                                           .weights = NF_FP8,
+                                           .kv = NF_BF16};
+
+static struct nf_llm_cost h100_cost(unsigned ranks)
+{
+    struct nf_llm_engine e = nf_llm_engine_defaults();
+    struct nf_llm_cost cost;
+    char why[400] = "";
+    cr_assert(
+        nf_llm_prepare(&cost, &llama70, &h100, &h100_profile, ranks, &e, why, sizeof why),
+        "%s", why);
+    return cost;
+}
+
+static bool refused(const struct nf_llm_arch *arch, const struct nf_device *device,
+                    unsigned ranks, const struct nf_llm_engine *engine, char why[400])
+{
+    struct nf_llm_cost cost;
+    return !nf_llm_prepare(&cost, arch, device, &h100_profile, ranks, engine, why, 400);
+}
+
+Test(llm, decode_step_by_hand)
+{
+    /* Per layer, weights 4x8 + 4x4 + 4x16 + 8x4 = 144. All figures in us, both layers:
+     * fixed   products 8 x 1 = 8, element-wise 8 x 2 = 16, s0 7              31
+     * tokens  3 x 2 x 2 x (32 + 12 + 24)/(0.8e9)                              1.02
+     * weights 3 x 2 x 2 x 144/(0.5e12) + 2 x 288/(0.5e9)                      1.155456
+     * head    1 + 3 x 1 + 3 x 128/(0.5e12) + 128/(0.5e9)                      4.256768
+     * decode  2 x 3 + 50 x 2 x 8/(0.5e9) + 2 x 5 x 3/10                      10.6 */
+    struct nf_llm_cost c = toy_cost(&toy, 1);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 48.032224e-6, 1e-15);
+}
+
+Test(llm, mixed_step_by_hand)
+{
+    /* A chunk of 5 after 7, and the three decoding sequences: K = 7, A = 5 (7 + 2.5).
+     * fixed 31; tokens 8 x 0.34 = 2.72; weights 8 x 1.152e-3 + 1.152 = 1.161216;
+     * head 1 + 4 + 4 x 2.56e-4 + 0.256 = 5.257024;
+     * prefill 8 + 47.5 x 1.28e-4 + 5 x 0.096 + 7 x 0.032 = 8.71008;
+     * decode 1.3 x (1.6 + 3) = 5.98, without its t0. */
+    struct nf_llm_cost c = toy_cost(&toy, 1);
+    struct nf_llm_batch b = {.prefill_tokens = 5,
+                             .decode_sequences = 3,
+                             .sampled = 4,
+                             .prefill_context = 7,
+                             .prefill_pairs = 47.5,
+                             .decode_context = 50};
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 54.82832e-6, 1e-15);
+}
+
+Test(llm, unfinished_prefill_pays_no_head)
+{
+    struct nf_llm_cost c = toy_cost(&toy, 1);
+    struct nf_llm_batch b = {.prefill_tokens = 5, .prefill_pairs = 12.5};
+    /* 31 + 1.7 + 5 x 1.152e-3 + 1.152 + 8 + 12.5 x 1.28e-4 + 0.48 */
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 42.33936e-6, 1e-15);
+}
+
+Test(llm, fp8_on_two_ranks_by_hand)
+{
+    /* Each rank: 1 head, 1 KV head (of 1: kept twice), ffn 4. Weights a layer
+     * 4x6 + 2x4 + 4x8 + 4x4 = 80 of 1 byte. Decode, N = 3, S = 50; in us, both layers:
+     * fixed     products 8 x 2 = 16, element-wise 16, all-reduce 4 x 3 = 12, s0 7     51
+     * quantise  3 tokens x 2 x 3 x (4 + 2 + 4 + 4)/(0.25e9)                 1.008
+     * bytes     3 x 2 x 2 x (32 + 8 + 12)/(0.8e9)                           0.78
+     * reduce    3 x 2 x 2 x 1 x 8/1e8                                       0.96
+     * weights   3 x 2 x 2 x 80/(0.5 x 2e12) + 2 x 80/(0.5e9)                0.32096
+     * head      1 + 3 + 3 x 64/(0.5e12) + 64/(0.5e9)                        4.128384
+     * decode    as on one rank                                             10.6 */
+    struct nf_llm_arch fp8 = toy;
+    fp8.weights = NF_FP8;
+    struct nf_llm_cost c = toy_cost(&fp8, 2);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 68.797344e-6, 1e-14);
+}
+
+Test(llm, experts_touched_grow_with_the_batch)
+{
+    /* 2 of 4 experts of ffn 8, router left out. 3 tokens touch 4 (1 - 0.5^3) = 3.5 of
+     * them. Against the dense toy: weights (64 + 32) x 2 bytes a layer x 2.5 more in
+     * memory, products of (64 + 32) once more a token, activation bytes once more. */
+    struct nf_llm_arch moe = toy;
+    moe.experts = 4;
+    moe.experts_per_token = 2;
+    struct nf_llm_cost dense = toy_cost(&toy, 1);
+    struct nf_llm_cost c = toy_cost(&moe, 1);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    double more =
+        2 * 2.5 * 192 / 0.5e9 + 3 * 2 * 2 * 96 / 0.5e12 + 3 * 2 * 2 * 24 / 0.8e9;
+    cr_assert_float_eq(nf_llm_step_s(&c, &b) - nf_llm_step_s(&dense, &b), more, 1e-14);
+    /* 2 layers x (3 x (3 x 32) + 4 x 4 routers) x 2 bytes more than the dense one */
+    cr_assert_float_eq(c.weight_bytes - dense.weight_bytes, 2 * (288 + 16) * 2, 1e-9);
+}
+
+Test(llm, weights_of_a_70b_in_fp8_are_about_70_gb)
+{
+    /* 80 x (8192 x 80 x 128 + 8192^2 + 3 x 8192 x 28672) + 2 x 128256 x 8192 x 2 */
+    cr_assert_float_eq(nf_llm_weight_bytes(&llama70), 72653733888.0, 1);
+    struct nf_llm_arch half = llama70;
+    half.weights = NF_BF16;
+    cr_assert_float_eq(nf_llm_weight_bytes(&half), 141104775168.0, 1);
+}
+
+Test(llm, kv_blocks_by_hand)
+{
+    /* TP 4: 2 KV heads a rank, 2 x 80 x 2 x 128 x 2 = 81920 B a token, 1310720 B a block.
+     * 0.9 x 85899345920 - 3758096384 - 72653733888/4 = 55387881472 B: 42257.6 blocks. */
+    struct nf_llm_cost c = h100_cost(4);
+    cr_assert_eq(c.kv_bytes_per_token, 81920);
+    cr_assert_eq(c.kv_blocks, 42257);
+}
+
+Test(llm, given_kv_blocks_win)
+{
+    struct nf_llm_engine e = nf_llm_engine_defaults();
+    struct nf_llm_cost c;
+    char why[400] = "";
+    e.kv_blocks = 2588;
+    cr_assert(nf_llm_prepare(&c, &llama70, &h100, &h100_profile, 4, &e, why, sizeof why));
+    cr_assert_eq(c.kv_blocks, 2588);
+    e.kv_blocks = 99999; /* 131 GB */
+    cr_assert(refused(&llama70, &h100, 4, &e, why));
+    cr_assert(strstr(why, "99999 KV blocks 131.1 GB"), "%s", why);
+}
+
+Test(llm, a_70b_on_one_l4_is_refused_with_need_and_offer)
+{
+    struct nf_llm_engine e = nf_llm_engine_defaults();
+    struct nf_device l4 = h100;
+    char why[400] = "";
+    l4.name = "L4";
+    l4.memory_bytes = 24 * 1073741824.0;
+    cr_assert(refused(&llama70, &l4, 1, &e, why));
+    cr_assert(strstr(why, "needs 72.7 GB for weights"), "%s", why);
+    cr_assert(strstr(why, "offers 19.4 GB"), "%s", why);
+    cr_assert(strstr(why, "4 devices would do"), "%s", why);
+    cr_assert_eq(nf_llm_ranks_needed(&llama70, &l4, &e), 4);
+    l4.memory_bytes = 8e9;
+    cr_assert(refused(&llama70, &l4, 8, &e, why));
+    cr_assert(strstr(why, "not even 8"), "%s", why);
+    cr_assert_eq(nf_llm_ranks_needed(&llama70, &l4, &e), 0);
+}
+
+Test(llm, what_is_not_known_is_refused)
+{
+    struct nf_llm_engine e = nf_llm_engine_defaults();
+    struct nf_llm_arch a = llama70;
+    struct nf_llm_cost c;
+    char why[400] = "";
+    cr_assert(refused(&a, &h100, 3, &e, why));
+    cr_assert(strstr(why, "1, 2, 4 or 8"), "%s", why);
+    a.heads = 61;
+    cr_assert(refused(&a, &h100, 4, &e, why));
+    cr_assert(strstr(why, "61 attention heads"), "%s", why);
+    a = llama70;
+    a.weights = NF_INT8; /* no peak in this device */
+    cr_assert(refused(&a, &h100, 4, &e, why));
+    cr_assert(strstr(why, "int8"), "%s", why);
+    a = llama70;
+    a.kv = NF_INT8;
+    cr_assert(refused(&a, &h100, 4, &e, why));
+    struct nf_calibration single = h100_profile;
+    single.allreduce[1].bus_bandwidth = 0;
+    cr_assert(!nf_llm_prepare(&c, &llama70, &h100, &single, 4, &e, why, sizeof why));
+    cr_assert(strstr(why, "all-reduce constants for 4"), "%s", why);
+    cr_assert(!nf_llm_prepare(&c, &llama70, &h100, NULL, 4, &e, why, sizeof why));
+    cr_assert(strstr(why, "no calibration profile"), "%s", why);
+}
+
+Test(llm, more_work_never_takes_less_time)
+{
+    struct nf_llm_cost c = h100_cost(4);
+    double before = 0;
+    for (uint32_t n = 1; n <= 600; n++) { /* more sequences of 700 tokens each */
+        struct nf_llm_batch b = {
+            .decode_sequences = n, .sampled = n, .decode_context = 700ULL * n};
+        double t = nf_llm_step_s(&c, &b);
+        cr_assert(t > before, "%u sequences", n);
+        before = t;
+    }
+    before = 0;
+    for (uint32_t p = 1; p <= 8192; p += 7) { /* longer prompts */
+        struct nf_llm_batch b = {.prefill_tokens = p,
+                                 .prefill_pairs = 0.5 * p * p,
+                                 .decode_sequences = 9,
+                                 .decode_context = 9000,
+                                 .sampled = 10};
+        double t = nf_llm_step_s(&c, &b);
+        cr_assert(t > before, "%u tokens", p);
+        before = t;
+    }
+    before = 0;
+    for (uint64_t s = 16; s < 4000000; s += 999) { /* longer contexts */
+        struct nf_llm_batch b = {
+            .decode_sequences = 16, .sampled = 16, .decode_context = s};
+        double t = nf_llm_step_s(&c, &b);
+        cr_assert(t > before, "context %llu", (unsigned long long)s);
+        before = t;
+    }
+}
+
+Test(llm, closed_form_run_equals_its_steps)
+{
+    struct nf_llm_cost c = h100_cost(4);
+    const uint32_t sequences[] = {1, 3, 16, 97, 256};
+    const uint64_t lengths[] = {1, 2, 5, 47, 1111, 30011};
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t j = 0; j < 6; j++) {
+            uint64_t context = sequences[i] * lengths[j];
+            double sum = 0;
+            for (uint64_t k = 1; k <= 2500; k++) {
+                struct nf_llm_batch b = {.decode_sequences = sequences[i],
+                                         .sampled = sequences[i],
+                                         .decode_context =
+                                             context + (k - 1) * sequences[i]};
+                sum += nf_llm_step_s(&c, &b);
+                if (k == 1 || k == 2 || k == 37 || k == 2500) {
+                    double run = nf_llm_decode_run_s(&c, sequences[i], context, k);
+                    cr_assert(fabs(run / sum - 1) < 1e-12,
+                              "N %u, length %llu, %llu steps", sequences[i],
+                              (unsigned long long)lengths[j], (unsigned long long)k);
+                }
+            }
+        }
+    }
+    cr_assert_eq(nf_llm_decode_run_s(&c, 5, 100, 0), 0);
+}
+
+Test(llm, steps_within_a_time_is_the_inverse_of_the_run)
+{
+    struct nf_llm_cost c = h100_cost(4);
+    for (uint64_t context = 60; context < 300000; context *= 7) {
+        for (uint64_t k = 1; k < 1000; k += 61) {
+            double t = nf_llm_decode_run_s(&c, 23, context, k);
+            uint64_t just =
+                nf_llm_decode_steps_within(&c, 23, context, 1000, t * 1.000001);
+            uint64_t short_of =
+                nf_llm_decode_steps_within(&c, 23, context, 1000, t * 0.9999);
+            cr_assert_eq(just, k);
+            cr_assert_eq(short_of, k - 1);
+            cr_assert_eq(nf_llm_decode_steps_within(&c, 23, context, k, t * 5), k);
+        }
+    }
+    cr_assert_eq(nf_llm_decode_steps_within(&c, 23, 60, 1000, 0), 0);
+}
