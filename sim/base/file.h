@@ -19,8 +19,12 @@ NF_MUST_CHECK enum nf_status nf_file_read(const char *path, size_t max_bytes, st
                                           struct nf_arena *arena, const char **data, size_t *length,
                                           struct nf_diags *diags);
 
-/* The temporary name to write instead of `path`: same folder, hidden, with the process id. Also removes such
- * temporaries of the same `path` whose process is gone. */
+/* Can nf_file_publish put a file at `path`? NF_E_IO when its folder is missing or not writable, or when something other
+ * than a regular file stands there (/dev/null must not be replaced). Asked before hours of simulation, not after. */
+NF_MUST_CHECK enum nf_status nf_file_check_target(const char *path, struct nf_diags *diags);
+
+/* The temporary name to write instead of `path`: same folder, hidden, with process id and host. Also removes such
+ * temporaries of the same `path` and host whose process is gone. */
 char *nf_file_temporary(const char *path, struct nf_arena *arena);
 
 /* fsync `temporary`, rename it to `path`, fsync the folder. On failure the temporary is removed. */

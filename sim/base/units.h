@@ -25,11 +25,11 @@ enum nf_dimension {
     NF_DIM_MONEY_BYTES, /* USD/B USD/GB USD/GiB USD/TB -> USD/byte */
     NF_DIM_MONEY_TOKEN, /* USD/token USD/ktoken USD/Mtoken -> USD/token */
     NF_DIM_MONEY_REQUEST, /* USD/request USD/krequest USD/Mrequest -> USD/request */
-    NF_DIM_MONEY_ENERGY,  /* USD/kWh USD/MWh -> USD/J */
+    NF_DIM_MONEY_ENERGY,  /* USD/J USD/kWh USD/MWh -> USD/J */
     NF_DIM_FRACTION,      /* "70%" -> 0.7; a bare 0.7 is accepted, a bare number above 1 is not */
     NF_DIM_FLOPS,         /* TFLOPS TOPS GFLOPS PFLOPS -> operations/s */
-    NF_DIM_WORK,          /* GFLOP TFLOP MFLOP -> operations */
-    NF_DIM_COUNT_OF       /* k, M, B suffix on a count: "7B" parameters -> 7e9; plain numbers too */
+    NF_DIM_WORK,          /* MFLOP GFLOP TFLOP -> operations */
+    NF_DIM_COUNT_OF       /* k, M, B, T suffix on a count: "7B" parameters -> 7e9; plain numbers too */
 };
 
 /* Parse `s` as a quantity of dimension `dim`. On failure returns false and writes a sentence such as

@@ -1,0 +1,203 @@
+/* file.c - see file.h. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+static enum nf_status add_errno(struct nf_diags *diags, struct nf_place from, int error,
+                                const char *what, const char *path)
+{
+    char text[128];
+    if (strerror_r(error, text, sizeof text) != 0) {
+        text[0] = '\0';
+    }
+    return nf_diag_add(diags, NF_E_IO, from, NULL, NULL, "cannot %s \"%s\": %s", what,
+                       path, text);
+}
+
+static enum nf_status add_too_large(struct nf_diags *diags, struct nf_place from,
+                                    const char *path, size_t max_bytes)
+{
+    return nf_diag_add(diags, NF_E_LIMIT, from, NULL, NULL,
+                       "\"%s\" is too large: at most %zu bytes are read", path,
+                       max_bytes);
+}
+
+/* All that fd gives, up to max_bytes + 1 bytes, into *buffer (heap). 0 or errno. */
+static int read_all(int fd, size_t max_bytes, char **buffer, size_t *length)
+{
+    size_t cap = 0;
+    for (;;) {
+        if (*length == cap) {
+            cap = cap == 0 ? 1 << 16 : 2 * cap;
+            *buffer = nf_mem_resize(*buffer, cap, 1);
+        }
+        ssize_t n = read(fd, *buffer + *length, cap - *length);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return errno;
+        }
+        *length += (size_t)n;
+        if (n == 0 || *length > max_bytes) {
+            return 0;
+        }
+    }
+}
+
+enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place from,
+                            struct nf_arena *arena, const char **data, size_t *length,
+                            struct nf_diags *diags)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return add_errno(diags, from, errno, "open", path);
+    }
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size > max_bytes) {
+        close(fd);
+        return add_too_large(diags, from, path, max_bytes);
+    }
+    char *buffer = NULL;
+    size_t n = 0;
+    int error = read_all(fd, max_bytes, &buffer, &n);
+    close(fd);
+    enum nf_status status = NF_OK;
+    if (error != 0) {
+        status = add_errno(diags, from, error, "read", path);
+    } else if (n > max_bytes) {
+        status = add_too_large(diags, from, path, max_bytes);
+    } else {
+        *data = nf_arena_strndup(arena, buffer, n);
+        *length = n;
+    }
+    nf_mem_free(buffer);
+    return status;
+}
+
+static char *folder_of(const char *path, struct nf_arena *arena)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return nf_arena_strdup(arena, ".");
+    }
+    return nf_arena_strndup(arena, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+/* Remove files "PREFIX<pid>SUFFIX" in the folder whose process is gone. */
+static void remove_stale(const char *folder, const char *prefix, const char *suffix)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        return;
+    }
+    size_t np = strlen(prefix), ns = strlen(suffix);
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        size_t n = strlen(e->d_name);
+        char number[24];
+        if (n <= np + ns || n - np - ns >= sizeof number ||
+            !nf_text_starts_with(e->d_name, prefix) ||
+            strcmp(e->d_name + n - ns, suffix) != 0) {
+            continue;
+        }
+        memcpy(number, e->d_name + np, n - np - ns);
+        number[n - np - ns] = '\0';
+        int64_t pid = 0;
+        if (nf_text_int64(number, &pid) && pid > 0 && pid <= INT32_MAX &&
+            kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
+            unlinkat(dirfd(dir), e->d_name, 0);
+        }
+    }
+    closedir(dir);
+}
+
+char *nf_file_temporary(const char *path, struct nf_arena *arena)
+{
+    /* The host is part of the name: in a shared folder another host's process ids say nothing here. */
+    char host[64] = "";
+    if (gethostname(host, sizeof host - 1) != 0) {
+        host[0] = '\0';
+    }
+    char *folder = folder_of(path, arena);
+    char *prefix = nf_arena_printf(arena, ".%s.", base_of(path));
+    char *suffix = nf_arena_printf(arena, "@%s.part", host);
+    remove_stale(folder, prefix, suffix);
+    return nf_arena_printf(arena, "%s/%s%ld%s", folder, prefix, (long)getpid(), suffix);
+}
+
+enum nf_status nf_file_check_target(const char *path, struct nf_diags *diags)
+{
+    struct nf_place nowhere = {0};
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return nf_diag_add(diags, NF_E_IO, nowhere, NULL, NULL,
+                           "cannot write \"%s\": it exists and is not a regular file",
+                           path);
+    }
+    struct nf_arena scratch;
+    nf_arena_init(&scratch);
+    const char *folder = folder_of(path, &scratch);
+    enum nf_status status = NF_OK;
+    if (base_of(path)[0] == '\0') {
+        status = add_errno(diags, nowhere, EISDIR, "write", path);
+    } else if (access(folder, W_OK | X_OK) != 0) {
+        status = add_errno(diags, nowhere, errno, "write into the folder", folder);
+    }
+    nf_arena_fini(&scratch);
+    return status;
+}
+
+/* fsync of a file or folder by name. 0 or errno. */
+static int sync_path(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno;
+    }
+    /* EINVAL: a file system that cannot sync such an object (some do not sync folders). */
+    int error = fsync(fd) != 0 && errno != EINVAL ? errno : 0;
+    close(fd);
+    return error;
+}
+
+enum nf_status nf_file_publish(const char *temporary, const char *path,
+                               struct nf_diags *diags)
+{
+    struct nf_place nowhere = {0};
+    enum nf_status status = nf_file_check_target(path, diags);
+    if (status != NF_OK) {
+        unlink(temporary);
+        return status;
+    }
+    int error = sync_path(temporary);
+    if (error == 0 && rename(temporary, path) != 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        unlink(temporary);
+        return add_errno(diags, nowhere, error, "write", path);
+    }
+    struct nf_arena scratch;
+    nf_arena_init(&scratch);
+    const char *folder = folder_of(path, &scratch);
+    error = sync_path(folder);
+    if (error != 0) {
+        status = add_errno(diags, nowhere, error, "sync the folder", folder);
+    }
+    nf_arena_fini(&scratch);
+    return status;
+}
