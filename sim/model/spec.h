@@ -70,8 +70,10 @@ enum nf_scale_select { NF_SELECT_MAX, NF_SELECT_MIN, NF_SELECT_DISABLED };
 struct nf_scale_direction {
     double stabilization_s;
     struct nf_scale_rule rules[NF_SCALE_RULES_MAX];
-    int rule_count;
+    int rule_count; /* 0: Kubernetes' default rules of this direction */
     enum nf_scale_select select;
+    bool has_tolerance; /* its own tolerance instead of the scaler's */
+    double tolerance;
 };
 
 struct nf_scaler_spec {
@@ -83,6 +85,15 @@ struct nf_scaler_spec {
     struct nf_scale_direction up, down; /* HPA */
     double stable_window_s, panic_window_s, panic_threshold; /* KPA 60, 6, 2.0 (= 200 %) */
     double max_scale_up_rate, max_scale_down_rate, scale_down_delay_s; /* KPA 1000, 2, 0 */
+    bool no_behavior;            /* HPA without a behaviour section: at most max(2 x current, 4), only scale-down stabilized */
+    double cpu_initialization_s; /* HPA utilization: pods this young need a fresh metric; 0 selects 300 */
+    double readiness_delay_s;    /* HPA utilization: never ready since start + this: unready; 0 selects 30 */
+    double target_utilization;   /* KPA: share of `target` that is aimed at (Knative's default is 0.7); 0: all of it */
+    unsigned activation_scale;   /* KPA: replicas to start at least when any are needed; 0 or 1: off */
+    bool weighted_average;       /* KPA: exponentially weighted windows instead of plain means */
+    double zero_grace_s;         /* KPA, replicas_min 0: idle time before the last replica goes (Knative 30) */
+    double zero_retention_s;     /* KPA, replicas_min 0: least time that the last replica is kept (Knative 0) */
+    double progress_deadline_s;  /* KPA: an activation longer than this + 30 s is given up; 0 selects 600 */
 };
 
 struct nf_station_spec {
