@@ -1,0 +1,556 @@
+#include "scenario/yaml.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <yaml.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "scenario/utf8.h"
+
+struct anchor {
+    const char *name;
+    struct nf_yaml_node *node; /* NULL while it is still being read */
+};
+
+/* Where libyaml's character columns lie in bytes. Marks come in rising order, so one cursor that only moves forward serves
+ * them all in linear time. */
+struct cursor {
+    size_t offset, line, column;
+};
+
+struct composer {
+    yaml_parser_t parser;
+    const char *file;
+    const char *text;
+    size_t length;
+    bool is_ascii;
+    struct cursor cursor;
+    struct nf_arena *arena;
+    struct nf_diags *diags;
+    size_t nodes;
+    struct anchor anchors[NF_YAML_ANCHORS_MAX];
+    size_t anchor_count;
+    struct nf_yaml_item *stack; /* children of the open maps and lists, innermost last */
+    size_t stack_count, stack_cap;
+};
+
+static struct nf_place place_of(struct composer *c, yaml_mark_t mark)
+{
+    struct nf_place p = {c->file, (int)mark.line + 1, (int)mark.column + 1};
+    if (c->is_ascii) {
+        return p;
+    }
+    struct cursor *k = &c->cursor;
+    if (mark.line < k->line || (mark.line == k->line && mark.column < k->column)) {
+        *k = (struct cursor){0, 0, 0};
+    }
+    while (k->offset < c->length && k->line < mark.line) {
+        k->offset += nf_utf8_line(c->text + k->offset, c->length - k->offset);
+        k->line++;
+        k->column = 0;
+    }
+    size_t start = k->offset;
+    while (start > 0 && c->text[start - 1] != '\n' && c->text[start - 1] != '\r') {
+        start--;
+    }
+    while (k->offset < c->length && k->column < mark.column) {
+        k->offset += nf_utf8_width((unsigned char)c->text[k->offset]);
+        k->column++;
+    }
+    p.col = (int)(k->offset - start) + 1;
+    return p;
+}
+
+static void syntax_error(struct composer *c)
+{
+    const yaml_parser_t *p = &c->parser;
+    struct nf_place at = place_of(c, p->problem_mark);
+    size_t offset = p->problem_mark.index;
+    const char *hint = NULL;
+    if (c->is_ascii && offset < c->length && c->text[offset] == '\t') {
+        hint = "indent with spaces; YAML does not allow tabs";
+    } else if (p->problem != NULL &&
+               strstr(p->problem, "mapping values are not allowed")) {
+        hint = "check the indentation, and quote a text that contains \": \"";
+    } else if (p->problem != NULL && strstr(p->problem, "did not find expected ',' or")) {
+        hint = "a { or [ opened before this place is not closed, or a comma is missing";
+    } else if (p->problem != NULL && strstr(p->problem, "did not find expected key")) {
+        hint = "keys of one map start in the same column";
+    }
+    const char *problem = p->problem != NULL ? p->problem : "cannot be read";
+    if (p->context != NULL && p->context_mark.line != p->problem_mark.line) {
+        (void)nf_diag_add(c->diags, NF_E_SYNTAX, at, NULL, hint,
+                          "not valid YAML: %s %s that starts at line %d", problem,
+                          p->context, (int)p->context_mark.line + 1);
+    } else {
+        (void)nf_diag_add(c->diags, NF_E_SYNTAX, at, NULL, hint, "not valid YAML: %s",
+                          problem);
+    }
+}
+
+/* The next event; false after a syntax error, which is then told. */
+static bool next_event(struct composer *c, yaml_event_t *event)
+{
+    if (yaml_parser_parse(&c->parser, event) == 1) {
+        return true;
+    }
+    syntax_error(c);
+    return false;
+}
+
+static bool charge(struct composer *c, size_t nodes, struct nf_place at)
+{
+    if (nodes <= NF_YAML_NODES_MAX - c->nodes) {
+        c->nodes += nodes;
+        return true;
+    }
+    (void)nf_diag_add(c->diags, NF_E_LIMIT, at, NULL, NULL,
+                      "more than %d values (an alias counts as all that it stands for)",
+                      NF_YAML_NODES_MAX);
+    return false;
+}
+
+static void push(struct composer *c, struct nf_yaml_item item)
+{
+    if (c->stack_count == c->stack_cap) {
+        c->stack_cap = c->stack_cap == 0 ? 64 : 2 * c->stack_cap;
+        c->stack = nf_mem_resize(c->stack, c->stack_cap, sizeof *c->stack);
+    }
+    c->stack[c->stack_count++] = item;
+}
+
+static void refuse_tag(struct composer *c, const yaml_char_t *tag, struct nf_place at)
+{
+    if (tag != NULL && strcmp((const char *)tag, "!") != 0) {
+        (void)nf_diag_add(c->diags, NF_E_UNSUPPORTED, at, NULL, "remove it",
+                          "tag \"%s\": the key alone decides what its value means",
+                          (const char *)tag);
+    }
+}
+
+static bool note_anchor(struct composer *c, const yaml_char_t *name, struct nf_place at,
+                        size_t *index)
+{
+    *index = SIZE_MAX;
+    if (name == NULL) {
+        return true;
+    }
+    if (c->anchor_count == NF_YAML_ANCHORS_MAX) {
+        (void)nf_diag_add(c->diags, NF_E_LIMIT, at, NULL, NULL, "more than %d anchors",
+                          NF_YAML_ANCHORS_MAX);
+        return false;
+    }
+    *index = c->anchor_count++;
+    c->anchors[*index] =
+        (struct anchor){nf_arena_strdup(c->arena, (const char *)name), NULL};
+    return true;
+}
+
+static struct nf_yaml_node *new_node(struct composer *c, enum nf_yaml_kind kind,
+                                     struct nf_place at)
+{
+    struct nf_yaml_node *n = NF_NEW(c->arena, struct nf_yaml_node);
+    n->kind = kind;
+    n->place = at;
+    n->text = "";
+    n->weight = 1;
+    n->height = 1;
+    return n;
+}
+
+static struct nf_yaml_node *compose_alias(struct composer *c, const yaml_event_t *event,
+                                          int depth)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    struct nf_place at = place_of(c, event->start_mark);
+    for (size_t i = c->anchor_count; i-- > 0;) {
+        if (strcmp(c->anchors[i].name, name) != 0) {
+            continue;
+        }
+        struct nf_yaml_node *target = c->anchors[i].node;
+        if (target == NULL) {
+            (void)nf_diag_add(c->diags, NF_E_REFERENCE, at, NULL, NULL,
+                              "alias *%s stands inside what it refers to", name);
+            return new_node(c, NF_YAML_SCALAR, at);
+        }
+        if (depth + target->height - 1 > NF_YAML_DEPTH_MAX) {
+            (void)nf_diag_add(c->diags, NF_E_LIMIT, at, NULL, NULL,
+                              "nested more than %d levels deep, alias *%s included",
+                              NF_YAML_DEPTH_MAX, name);
+            return NULL;
+        }
+        if (!charge(c, target->weight, at)) {
+            return NULL;
+        }
+        struct nf_yaml_node *copy = NF_NEW(c->arena, struct nf_yaml_node);
+        *copy = *target;
+        copy->place = at;
+        return copy;
+    }
+    const char *names[NF_YAML_ANCHORS_MAX + 1] = {NULL};
+    for (size_t i = 0; i < c->anchor_count; i++) {
+        names[i] = c->anchors[i].name;
+    }
+    const char *near = nf_text_nearest(name, names);
+    (void)nf_diag_add(c->diags, NF_E_REFERENCE, at, NULL,
+                      near != NULL ? nf_arena_printf(c->arena, "did you mean *%s?", near)
+                                   : NULL,
+                      "alias *%s: no anchor &%s stands before it", name, name);
+    return new_node(c, NF_YAML_SCALAR, at);
+}
+
+static struct nf_yaml_node *compose_scalar(struct composer *c, const yaml_event_t *event)
+{
+    struct nf_place at = place_of(c, event->start_mark);
+    struct nf_yaml_node *n = new_node(c, NF_YAML_SCALAR, at);
+    const char *text = (const char *)event->data.scalar.value;
+    size_t anchor;
+    n->text = nf_arena_strndup(c->arena, text, event->data.scalar.length);
+    n->is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (strlen(text) != event->data.scalar.length) {
+        (void)nf_diag_add(c->diags, NF_E_SYNTAX, at, NULL, NULL,
+                          "a text that contains \"\\0\"");
+    }
+    refuse_tag(c, event->data.scalar.tag, at);
+    if (!charge(c, 1, at) || !note_anchor(c, event->data.scalar.anchor, at, &anchor)) {
+        return NULL;
+    }
+    if (anchor != SIZE_MAX) {
+        c->anchors[anchor].node = n;
+    }
+    return n;
+}
+
+static int compare_items(const void *left, const void *right)
+{
+    const struct nf_yaml_item *a = *(struct nf_yaml_item *const *)left;
+    const struct nf_yaml_item *b = *(struct nf_yaml_item *const *)right;
+    int order = strcmp(a->key, b->key);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+/* Tell every key given twice and keep its first value. Sorting keeps this from being quadratic. */
+static void drop_duplicates(struct composer *c, struct nf_yaml_node *map)
+{
+    if (map->count < 2) {
+        return;
+    }
+    struct nf_yaml_item **sorted = nf_mem_resize(NULL, map->count, sizeof *sorted);
+    for (size_t i = 0; i < map->count; i++) {
+        sorted[i] = &map->items[i];
+    }
+    qsort(sorted, map->count, sizeof *sorted, compare_items);
+    bool has_duplicate = false;
+    const struct nf_yaml_item *first = sorted[0];
+    for (size_t i = 1; i < map->count; i++) {
+        if (strcmp(sorted[i]->key, first->key) != 0) {
+            first = sorted[i];
+            continue;
+        }
+        (void)nf_diag_add(
+            c->diags, NF_E_KEY, sorted[i]->place, NULL,
+            nf_arena_printf(c->arena, "it was first given at line %d", first->place.line),
+            "key \"%s\" is given twice", first->key);
+        sorted[i]->value = NULL;
+        has_duplicate = true;
+    }
+    nf_mem_free(sorted);
+    if (has_duplicate) {
+        size_t kept = 0;
+        for (size_t i = 0; i < map->count; i++) {
+            if (map->items[i].value != NULL) {
+                map->items[kept++] = map->items[i];
+            }
+        }
+        map->count = kept;
+    }
+}
+
+static struct nf_yaml_node *compose(struct composer *c, yaml_event_t *event, int depth);
+
+/* The text of a key, NULL after a mistake that leaves no tree. A key that is no plain text is told, and gets a name that
+ * cannot be in any schema but is not told again. */
+static const char *key_of(struct composer *c, const struct nf_yaml_node *node)
+{
+    if (node->kind != NF_YAML_SCALAR) {
+        (void)nf_diag_add(c->diags, NF_E_SYNTAX, node->place, NULL, NULL,
+                          "a key must be a text, not %s",
+                          nf_yaml_describe(node, c->arena));
+    } else if (node->is_plain && strcmp(node->text, "<<") == 0) {
+        (void)nf_diag_add(c->diags, NF_E_UNSUPPORTED, node->place, NULL,
+                          "write the keys out, or use an alias for a whole value",
+                          "merge key \"<<\" (YAML 1.2 has none)");
+    } else {
+        return node->text;
+    }
+    return NULL;
+}
+
+static struct nf_yaml_node *compose_children(struct composer *c, struct nf_yaml_node *n,
+                                             yaml_event_type_t end, int depth)
+{
+    size_t base = c->stack_count;
+    for (;;) {
+        yaml_event_t event;
+        struct nf_yaml_item item = {NULL, {NULL, 0, 0}, NULL};
+        bool is_kept = true;
+        if (!next_event(c, &event)) {
+            return NULL;
+        }
+        if (event.type == end) {
+            yaml_event_delete(&event);
+            break;
+        }
+        if (n->kind == NF_YAML_MAP) {
+            struct nf_yaml_node *key = compose(c, &event, depth + 1);
+            if (key == NULL || !next_event(c, &event)) {
+                return NULL;
+            }
+            item.key = key_of(c, key);
+            item.place = key->place;
+            is_kept = item.key != NULL;
+        }
+        item.value = compose(c, &event, depth + 1);
+        if (item.value == NULL) {
+            return NULL;
+        }
+        if (n->kind == NF_YAML_LIST) {
+            item.place = item.value->place;
+        }
+        if (is_kept) {
+            push(c, item);
+            n->weight += item.value->weight + (item.key != NULL);
+            n->height =
+                item.value->height >= n->height ? item.value->height + 1 : n->height;
+        }
+    }
+    n->count = c->stack_count - base;
+    n->items = NF_NEW_ARRAY(c->arena, n->count, struct nf_yaml_item);
+    if (n->count > 0) {
+        memcpy(n->items, c->stack + base, n->count * sizeof *n->items);
+    }
+    c->stack_count = base;
+    if (n->kind == NF_YAML_MAP) {
+        drop_duplicates(c, n);
+    }
+    return n;
+}
+
+static struct nf_yaml_node *compose_collection(struct composer *c,
+                                               const yaml_event_t *event, int depth)
+{
+    bool is_map = event->type == YAML_MAPPING_START_EVENT;
+    struct nf_place at = place_of(c, event->start_mark);
+    const yaml_char_t *name =
+        is_map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+    size_t anchor;
+    refuse_tag(c, is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag,
+               at);
+    if (depth > NF_YAML_DEPTH_MAX) {
+        (void)nf_diag_add(c->diags, NF_E_LIMIT, at, NULL, NULL,
+                          "nested more than %d levels deep", NF_YAML_DEPTH_MAX);
+        return NULL;
+    }
+    if (!charge(c, 1, at) || !note_anchor(c, name, at, &anchor)) {
+        return NULL;
+    }
+    struct nf_yaml_node *n = new_node(c, is_map ? NF_YAML_MAP : NF_YAML_LIST, at);
+    n = compose_children(c, n, is_map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT,
+                         depth);
+    if (n != NULL && anchor != SIZE_MAX) {
+        c->anchors[anchor].node = n;
+    }
+    return n;
+}
+
+/* The node that starts with `event`, which is used up. NULL: there is no tree (told). */
+static struct nf_yaml_node *compose(struct composer *c, yaml_event_t *event, int depth)
+{
+    struct nf_yaml_node *n;
+    switch (event->type) {
+    case YAML_ALIAS_EVENT:
+        n = compose_alias(c, event, depth);
+        break;
+    case YAML_SCALAR_EVENT:
+        n = compose_scalar(c, event);
+        break;
+    default:
+        n = compose_collection(c, event, depth);
+        break;
+    }
+    yaml_event_delete(event);
+    return n;
+}
+
+/* One document, and nothing after it. */
+static struct nf_yaml_node *compose_document(struct composer *c)
+{
+    struct nf_yaml_node *root = NULL;
+    for (;;) {
+        yaml_event_t event;
+        if (!next_event(c, &event)) {
+            return NULL;
+        }
+        switch (event.type) {
+        case YAML_STREAM_START_EVENT:
+        case YAML_DOCUMENT_END_EVENT:
+            yaml_event_delete(&event);
+            break;
+        case YAML_DOCUMENT_START_EVENT:
+            if (root != NULL) {
+                (void)nf_diag_add(c->diags, NF_E_SYNTAX, place_of(c, event.start_mark),
+                                  NULL, "put each document into a file of its own",
+                                  "a second document starts here");
+                yaml_event_delete(&event);
+                return root;
+            }
+            yaml_event_delete(&event);
+            break;
+        case YAML_STREAM_END_EVENT:
+            yaml_event_delete(&event);
+            if (root == NULL) {
+                (void)nf_diag_add(c->diags, NF_E_SYNTAX, (struct nf_place){c->file, 1, 1},
+                                  NULL, NULL,
+                                  "the file is empty (nothing but blanks and comments)");
+            }
+            return root;
+        default:
+            root = compose(c, &event, 1);
+            if (root == NULL) {
+                return NULL;
+            }
+            break;
+        }
+    }
+}
+
+enum nf_status nf_yaml_parse(const char *file, const char *text, size_t length,
+                             struct nf_arena *arena, struct nf_diags *diags,
+                             struct nf_yaml_node **root)
+{
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    int errors = diags->errors;
+    *root = NULL;
+    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
+        text += 3; /* libyaml would count it as a column, and refuse the second key */
+        length -= 3;
+    }
+    struct composer c = {
+        .file = file, .text = text, .length = length, .arena = arena, .diags = diags};
+    if (!nf_utf8_check(file, text, length, diags, &c.is_ascii)) {
+        return NF_E_SYNTAX;
+    }
+    if (yaml_parser_initialize(&c.parser) != 1) {
+        nf_out_of_memory(sizeof c.parser);
+    }
+    yaml_parser_set_encoding(&c.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&c.parser, (const unsigned char *)text, length);
+    *root = compose_document(&c);
+    yaml_parser_delete(&c.parser);
+    nf_mem_free(c.stack);
+    return diags->errors == errors ? NF_OK : nf_diags_status(diags);
+}
+
+enum nf_status nf_yaml_read(const char *path, struct nf_place from,
+                            struct nf_arena *arena, struct nf_diags *diags,
+                            struct nf_yaml_file *out)
+{
+    *out = (struct nf_yaml_file){.path = nf_arena_strdup(arena, path)};
+    struct stat st = {0};
+    if (from.line == 0) {
+        from.file = out->path;
+    }
+    if (stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        return nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL, "there is no file \"%s\"",
+                           path);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        return nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL, "\"%s\" is a folder",
+                           path);
+    }
+    enum nf_status s = nf_file_read(path, NF_YAML_BYTES_MAX, from, arena, &out->text,
+                                    &out->length, diags);
+    if (s != NF_OK) {
+        out->text = NULL;
+        return s;
+    }
+    struct nf_sha256 h;
+    nf_sha256_init(&h);
+    nf_sha256_add(&h, out->text, out->length);
+    nf_sha256_hex(&h, out->sha256);
+    return nf_yaml_parse(out->path, out->text, out->length, arena, diags, &out->root);
+}
+
+struct nf_yaml_item *nf_yaml_item(const struct nf_yaml_node *node, const char *key)
+{
+    if (node == NULL || node->kind != NF_YAML_MAP) {
+        return NULL;
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        if (strcmp(node->items[i].key, key) == 0) {
+            return &node->items[i];
+        }
+    }
+    return NULL;
+}
+
+struct nf_yaml_node *nf_yaml_get(const struct nf_yaml_node *node, const char *key)
+{
+    const struct nf_yaml_item *item = nf_yaml_item(node, key);
+    return item != NULL ? item->value : NULL;
+}
+
+bool nf_yaml_is_null(const struct nf_yaml_node *node)
+{
+    return node->kind == NF_YAML_SCALAR && node->is_plain &&
+           (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
+            strcmp(node->text, "null") == 0);
+}
+
+const char *nf_yaml_describe(const struct nf_yaml_node *node, struct nf_arena *arena)
+{
+    if (node->kind != NF_YAML_SCALAR) {
+        return node->kind == NF_YAML_MAP ? "a map" : "a list";
+    }
+    if (nf_yaml_is_null(node)) {
+        return "nothing";
+    }
+    size_t length = strlen(node->text);
+    return length <= 40 ? nf_arena_printf(arena, "\"%s\"", node->text)
+                        : nf_arena_printf(arena, "\"%.*s...\"",
+                                          (int)nf_utf8_cut(node->text, 37), node->text);
+}
+
+struct nf_yaml_node *nf_yaml_new_map(struct nf_place place, struct nf_arena *arena)
+{
+    struct nf_yaml_node *n = NF_NEW(arena, struct nf_yaml_node);
+    n->kind = NF_YAML_MAP;
+    n->place = place;
+    n->text = "";
+    n->weight = 1;
+    n->height = 1;
+    return n;
+}
+
+void nf_yaml_put(struct nf_yaml_node *map, const char *key, struct nf_yaml_node *value,
+                 struct nf_arena *arena)
+{
+    struct nf_yaml_item *item = nf_yaml_item(map, key);
+    if (item == NULL) {
+        struct nf_yaml_item *items =
+            NF_NEW_ARRAY(arena, map->count + 1, struct nf_yaml_item);
+        if (map->count > 0) {
+            memcpy(items, map->items, map->count * sizeof *items);
+        }
+        map->items = items;
+        item = &items[map->count++];
+        item->key = nf_arena_strdup(arena, key);
+    }
+    item->place = value->place;
+    item->value = value;
+}
