@@ -39,8 +39,8 @@ static const struct unit time_units[] = {
     {"y", 0, 31536000, 1, SHOWN},   {"\xC2\xB5s", -6, 1, 1, ALIAS},
     {"\xCE\xBCs", -6, 1, 1, ALIAS}, END};
 static const struct unit rate_units[] = {
-    {"/s", 0, 1, 1, SHOWN},       {"/min", 0, 1, 60, 2},
-    {"/h", 0, 1, 3600, 2},        {"/d", 0, 1, 86400, 2},
+    {"/s", 0, 1, 1, SHOWN},       {"/min", 0, 1, 60, 3},
+    {"/h", 0, 1, 3600, 3},        {"/d", 0, 1, 86400, 3},
     {"req/s", 0, 1, 1, ALIAS},    {"req/min", 0, 1, 60, ALIAS},
     {"req/h", 0, 1, 3600, ALIAS}, {"req/d", 0, 1, 86400, ALIAS},
     {"Hz", 0, 1, 1, ALIAS},       END};
@@ -87,11 +87,10 @@ static const struct unit money_request_units[] = {{"USD/request", 0, 1, 1, SHOWN
                                                   {"USD/krequest", -3, 1, 1, SHOWN},
                                                   {"USD/Mrequest", -6, 1, 1, SHOWN},
                                                   END};
-static const struct unit money_energy_units[] = {
-    {"USD/kWh", -5, 1, 36, SHOWN}, /* 3.6e6 J */
-    {"USD/MWh", -8, 1, 36, 2},
-    {"USD/J", 0, 1, 1, 8},
-    END};
+static const struct unit money_energy_units[] = {{"USD/kWh", 0, 1, 3.6e6, SHOWN},
+                                                 {"USD/MWh", 0, 1, 3.6e9, 8},
+                                                 {"USD/J", 0, 1, 1, 12},
+                                                 END};
 static const struct unit fraction_units[] = {
     {"%", -2, 1, 1, SHOWN}, {"", 0, 1, 1, ALIAS}, END};
 static const struct unit flops_units[] = {{"TFLOPS", 12, 1, 1, SHOWN},
@@ -186,15 +185,9 @@ static const struct unit *find_unit(const struct dimension *d, const char *name)
     return NULL;
 }
 
-/* "expected a time such as 10ms (units: ...)" */
-static void expected(const struct dimension *d, struct nf_text *t)
+static const char *article(const struct dimension *d)
 {
-    const char *article = strchr("aeiou", d->name[0]) != NULL ? "an" : "a";
-    nf_text_printf(t, "expected %s %s such as %s", article, d->name, d->example);
-    if (d->list[0] != '\0') {
-        nf_text_printf(t, " (units: %s%s)", d->list,
-                       d->units == count_units ? ", or none" : "");
-    }
+    return strchr("aeiou", d->name[0]) != NULL ? "an" : "a";
 }
 
 /* The right unit for a wrong one, or NULL. */
@@ -218,17 +211,17 @@ static const char *nearest_unit(const struct dimension *d, const char *wrong)
 
 static void wrong_unit(const struct dimension *d, const char *unit, struct nf_text *t)
 {
-    nf_text_printf(t, "unknown unit \"%s\"", unit);
+    for (size_t i = 0; i < DIMENSIONS; i++) {
+        if (find_unit(&dimensions[i], unit) != NULL) {
+            nf_text_printf(t, "\"%s\" is a unit for %s %s", unit, article(&dimensions[i]),
+                           dimensions[i].name);
+            return;
+        }
+    }
+    nf_text_printf(t, "unknown unit \"%.40s\"", unit);
     const char *near = nearest_unit(d, unit);
     if (near != NULL) {
         nf_text_printf(t, ", did you mean %s?", near);
-        return;
-    }
-    for (size_t i = 0; i < DIMENSIONS; i++) {
-        if (find_unit(&dimensions[i], unit) != NULL) {
-            nf_text_printf(t, " (it belongs to a %s)", dimensions[i].name);
-            return;
-        }
     }
 }
 
@@ -237,8 +230,14 @@ static bool refuse(const struct dimension *d, const char *s, struct nf_text *rea
                    char *why, size_t cap)
 {
     struct nf_text t = {0};
-    nf_text_printf(&t, "\"%.60s\"%s: %s; ", s, strlen(s) > 60 ? "..." : "", reason->data);
-    expected(d, &t);
+    nf_text_printf(&t, "\"%.60s\"%s: %s (expected %s %s such as %s", s,
+                   strlen(s) > 60 ? "..." : "", reason->data, article(d), d->name,
+                   d->example);
+    if (d->list[0] != '\0') {
+        nf_text_printf(&t, "; units: %s%s", d->list,
+                       d->units == count_units ? ", or none" : "");
+    }
+    nf_text_add(&t, ")");
     if (cap > 0) {
         snprintf(why, cap, "%s", t.data);
     }
@@ -315,7 +314,7 @@ static double value_in(const struct unit *u, double value)
 /* `plain`, a text of nf_text_of_double, times 10^shift: the point moves in the text, so nothing is rounded. */
 static void shift_digits(const char *plain, int shift, char out[40])
 {
-    char digits[20];
+    char digits[32];
     int n = 0, whole = -1, exponent = shift;
     const char *p = plain + (plain[0] == '-');
     for (; *p != '\0' && *p != 'e'; p++) {
@@ -358,23 +357,26 @@ static void shift_digits(const char *plain, int shift, char out[40])
     }
 }
 
-/* Digits of `value` in units of u that the parser reads back as the same double; false when there are none. */
+/* The shortest digits of `value` in units of u that the parser reads back as the same double; false when there are none. */
 static bool exact_digits(const struct unit *u, double value, char digits[40])
 {
     double scaled = value * u->div / u->mul, back = 0;
     double tries[3] = {scaled, nextafter(scaled, INFINITY), nextafter(scaled, -INFINITY)};
+    size_t shortest = 40;
     for (size_t i = 0; i < 3; i++) {
-        char plain[32];
+        char plain[32], shifted[40];
         if (!isfinite(tries[i])) {
             continue;
         }
-        shift_digits(nf_text_of_double(tries[i], plain), -u->shift, digits);
-        if (nf_text_number_shifted(digits, strlen(digits), u->shift, &back) &&
+        shift_digits(nf_text_of_double(tries[i], plain), -u->shift, shifted);
+        if (strlen(shifted) < shortest &&
+            nf_text_number_shifted(shifted, strlen(shifted), u->shift, &back) &&
             back * u->mul / u->div == value) {
-            return true;
+            shortest = strlen(shifted);
+            memcpy(digits, shifted, shortest + 1);
         }
     }
-    return false;
+    return shortest < 40;
 }
 
 /* How awkward a number in a unit reads: its length, more for fractions below 1, exponents and unusual units. */
@@ -400,6 +402,9 @@ char *nf_units_format(double value, enum nf_dimension dim, bool exact, char *buf
         }
         if (!exact) {
             snprintf(digits, sizeof digits, "%.4g", value_in(u, value));
+            if (value != 0 && strcmp(digits, "0") == 0) {
+                continue;
+            }
         } else if (!exact_digits(u, value, digits)) {
             continue;
         }

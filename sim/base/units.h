@@ -33,7 +33,8 @@ enum nf_dimension {
 };
 
 /* Parse `s` as a quantity of dimension `dim`. On failure returns false and writes a sentence such as
- * "expected a time such as 10ms (units: ns, us, ms, s, min, h, d, w, y)" into why (cap bytes). */
+ * "10msec": unknown unit "msec", did you mean ms? (expected a time such as 10ms; units: ns, us, ms, s, min, h, d, w, y)
+ * into why (cap bytes; 300 are enough). */
 bool nf_units_parse(const char *s, enum nf_dimension dim, double *out, char *why, size_t cap);
 
 /* Readable text of an SI value ("1.5 ms", "200 kB", "2.6 USD/h", "70%") that nf_units_parse reads back to the same
