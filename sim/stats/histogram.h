@@ -18,16 +18,20 @@
 enum { NF_HIST_BITS = 10, NF_HIST_OCTAVES = 54 };
 
 struct nf_histogram {
-    uint64_t *octave[NF_HIST_OCTAVES]; /* NULL until touched; [0] has 2^11 bins of one, the others 2^10 bins */
+    /* NULL until touched; [0] has 2^11 bins of one, the others 2^10 bins. */
+    uint64_t *octave[NF_HIST_OCTAVES];
     uint64_t count;
-    int64_t min, max;
-    double sum; /* nanoseconds */
+    int64_t min, max; /* INT64_MAX and INT64_MIN when empty */
+    /* Nanoseconds, 128 bits: exact, so that merging in any order gives the same mean. */
+    uint64_t sum_low, sum_high;
 };
 
 void nf_histogram_init(struct nf_histogram *h);
 void nf_histogram_fini(struct nf_histogram *h);
-void nf_histogram_clear(struct nf_histogram *h); /* warm-up: forget all, keep the memory */
-void nf_histogram_touch(struct nf_histogram *h, unsigned octave); /* allocate one octave */
+/* Warm-up: forget all, keep the memory. */
+void nf_histogram_clear(struct nf_histogram *h);
+/* Allocate one octave. */
+void nf_histogram_touch(struct nf_histogram *h, unsigned octave);
 void nf_histogram_merge(struct nf_histogram *into, const struct nf_histogram *from);
 
 /* Octave and bin of a value >= 0. */
@@ -43,10 +47,12 @@ static inline void nf_histogram_add(struct nf_histogram *h, int64_t v)
     if (__builtin_expect(h->octave[o] == NULL, 0)) {
         nf_histogram_touch(h, o);
     }
-    uint64_t bin = o == 0 ? (uint64_t)v : ((uint64_t)v >> o) - (UINT64_C(1) << NF_HIST_BITS);
+    uint64_t bin =
+        o == 0 ? (uint64_t)v : ((uint64_t)v >> o) - (UINT64_C(1) << NF_HIST_BITS);
     h->octave[o][bin]++;
     h->count++;
-    h->sum += (double)v;
+    h->sum_low += (uint64_t)v;
+    h->sum_high += h->sum_low < (uint64_t)v;
     if (v > h->max) {
         h->max = v;
     }
@@ -55,15 +61,22 @@ static inline void nf_histogram_add(struct nf_histogram *h, int64_t v)
     }
 }
 
-/* The q-quantile in nanoseconds (see the definition above); NAN when empty. */
+/* The rank max(1, ceil(q n)) of the q-quantile among n >= 1 observations, at most n. q is the decimal that a person wrote
+ * (0.07, not the double beside it): a product within 4 ulp of a whole number counts as that number. */
+uint64_t nf_quantile_rank(double q, uint64_t n);
+
+/* The q-quantile in nanoseconds (see the definition above); NAN when empty. q in [0, 1]. */
 double nf_histogram_quantile(const struct nf_histogram *h, double q);
-double nf_histogram_mean(const struct nf_histogram *h); /* exact, ns; NAN when empty */
+/* Mean of the exact sum, ns; NAN when empty. */
+double nf_histogram_mean(const struct nf_histogram *h);
+double nf_histogram_sum(const struct nf_histogram *h); /* ns */
 /* What nf_histogram_quantile would return for an order statistic of value v: the representative of v's bin. */
 double nf_histogram_representative(int64_t v);
 /* Number of observations <= v up to bin resolution (whole bins below and including v's). */
 uint64_t nf_histogram_count_to(const struct nf_histogram *h, int64_t v);
 
 /* Walk the filled bins upwards: *cursor starts at 0; returns 0 at the end, else 1 with the bin's representative and count. */
-int nf_histogram_next(const struct nf_histogram *h, uint64_t *cursor, double *value_ns, uint64_t *count);
+int nf_histogram_next(const struct nf_histogram *h, uint64_t *cursor, double *value_ns,
+                      uint64_t *count);
 
 #endif

@@ -28,7 +28,8 @@ struct nf_batch_means {
     double open_sum;
 };
 void nf_batch_means_init(struct nf_batch_means *b);
-void nf_batch_means_close(struct nf_batch_means *b); /* the open batch is full: called by nf_batch_means_add */
+void nf_batch_means_close(
+    struct nf_batch_means *b); /* the open batch is full: called by nf_batch_means_add */
 static inline void nf_batch_means_add(struct nf_batch_means *b, double x)
 {
     b->open_sum += x;

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "base/status.h"
+
 struct nf_tally {
     uint64_t count;
     double mean, m2, min, max;
@@ -33,24 +35,39 @@ double nf_tally_variance(const struct nf_tally *t);
 /* As if b's observations had been added to a (Chan et al. 1979). */
 void nf_tally_merge(struct nf_tally *a, const struct nf_tally *b);
 
-/* Time average of an integer level that changes at events. Starts when nf_timeavg_reset is called. The integral is exact
- * (128-bit would be needed only beyond level * ns = 2^63; __int128 is avoided by splitting seconds and nanoseconds). */
+/*
+ * Time average of an integer level that changes at events. Starts when nf_timeavg_reset is called.
+ * Cost: one multiplication, an add with carry, two branches that are never taken; no call.
+ * Invariants:
+ *  1. (high, low) is the integral of the level from start_ns to last_ns, exactly, as a 128-bit two's complement number of
+ *     level-nanoseconds: it cannot overflow (|level| < 2^63, time < 2^63 ns).
+ *  2. start_ns <= last_ns; time never runs backwards (our bug).
+ *  3. max is the largest level since the reset, the level at the reset included.
+ */
 struct nf_timeavg {
     int64_t start_ns, last_ns;
     int64_t level, max;
-    int64_t whole, rest; /* integral in level-seconds and level-nanoseconds (rest < 10^9) */
+    uint64_t low;
+    int64_t high;
 };
 
 void nf_timeavg_reset(struct nf_timeavg *a, int64_t now_ns); /* keeps the level */
+/* The rare rest of nf_timeavg_advance: a product beyond 64 bits, or time that ran backwards. */
+void nf_timeavg_advance_wide(struct nf_timeavg *a, int64_t now_ns);
+
 static inline void nf_timeavg_advance(struct nf_timeavg *a, int64_t now_ns)
 {
-    a->rest += a->level * (now_ns - a->last_ns);
-    a->last_ns = now_ns;
-    if (__builtin_expect(a->rest >= (INT64_C(1) << 61), 0)) {
-        a->whole += a->rest / INT64_C(1000000000);
-        a->rest %= INT64_C(1000000000);
+    int64_t area;
+    if (NF_UNLIKELY(now_ns < a->last_ns ||
+                    __builtin_mul_overflow(a->level, now_ns - a->last_ns, &area))) {
+        nf_timeavg_advance_wide(a, now_ns);
+        return;
     }
+    a->low += (uint64_t)area;
+    a->high += (int64_t)(a->low < (uint64_t)area) - (int64_t)(area < 0);
+    a->last_ns = now_ns;
 }
+
 static inline void nf_timeavg_set(struct nf_timeavg *a, int64_t now_ns, int64_t level)
 {
     nf_timeavg_advance(a, now_ns);
@@ -59,11 +76,21 @@ static inline void nf_timeavg_set(struct nf_timeavg *a, int64_t now_ns, int64_t 
         a->max = level;
     }
 }
+
 static inline void nf_timeavg_step(struct nf_timeavg *a, int64_t now_ns, int64_t by)
 {
     nf_timeavg_set(a, now_ns, a->level + by);
 }
-double nf_timeavg_integral_s(const struct nf_timeavg *a); /* level-seconds up to the last change */
+
+/* Level-nanoseconds up to the last change, modulo 2^64: for checks of identities between integrals. */
+static inline uint64_t nf_timeavg_integral_ns(const struct nf_timeavg *a)
+{
+    return a->low;
+}
+
+/* Level-seconds up to the last change; within 2 ulp. */
+double nf_timeavg_integral_s(const struct nf_timeavg *a);
+/* Mean level from the reset to now_ns >= last_ns; the level itself when no time has passed. */
 double nf_timeavg_mean(const struct nf_timeavg *a, int64_t now_ns);
 
 #endif
