@@ -281,6 +281,7 @@ struct nf_world_spec {
 
     bool write_requests;
     nf_time series_interval; /* 0: no series */
+    unsigned llm_run_steps;  /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
 };
 
 #endif

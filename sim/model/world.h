@@ -1,0 +1,368 @@
+/*
+ * world.h - the inside of one simulated world: requests, stations, links, meters (private to sim/model).
+ *
+ * What:   the life of a request reads from top to bottom of sim/model: traffic.c draws it, gateway.c picks a station, link.c carries
+ *         it there, station.c queues it, servers.c / llm.c / priced.c serve it, link.c carries the answer back, request.c records its
+ *         one outcome. pool.c starts and stops replicas, meters.c adds everything up, world.c turns the crank.
+ * Invariants:
+ *   1. A request is in exactly one state; NF_R_ZOMBIE has its outcome already and only waits for an event that still names it.
+ *   2. offered = completed + rejected + timed out + failed + inside, per class (checked at the end by counting the slab).
+ *   3. Per station, the integral of the number inside equals the sum of the times spent there, to the nanosecond (Little's law
+ *      without its expectation; checked at the end).
+ *   4. Nothing but slab and table growth allocates while the world runs.
+ *   5. A handler that keeps a pointer to a request may create others: slab chunks do not move.
+ */
+#ifndef NF_MODEL_WORLD_H
+#define NF_MODEL_WORLD_H
+
+#include "base/arena.h"
+#include "engine/queue.h"
+#include "engine/random.h"
+#include "model/hpa.h"
+#include "model/kpa.h"
+#include "model/outcome.h"
+#include "model/spec.h"
+#include "model/token_bucket.h"
+#include "stats/histogram.h"
+#include "stats/interval.h"
+#include "stats/tally.h"
+
+enum { NF_NONE = 0xffffffff };
+
+/* Events in order of priority at equal times: what ends comes before what begins, control last. */
+enum nf_event_kind {
+    NF_EV_WARMUP,      /* statistics start */
+    NF_EV_QUARTER,     /* a quarter of the measured time is over */
+    NF_EV_SERVICE_END, /* target: request (servers) or batch slot; arg: station */
+    NF_EV_STEP_END,    /* target: station; arg: replica and generation */
+    NF_EV_PIPE,        /* target: pipe; arg: generation */
+    NF_EV_DELIVERED,   /* target: request: the answer is at the client */
+    NF_EV_AT_STATION,  /* target: request: it has come up the link */
+    NF_EV_PRICED_END,  /* target: request */
+    NF_EV_RETRY,       /* target: request */
+    NF_EV_TIMEOUT,     /* target: request; arg: its generation */
+    NF_EV_ARRIVAL,     /* target: source */
+    NF_EV_BATCH_TIMER, /* target: station; arg: generation */
+    NF_EV_REPLICA,     /* target: station; arg: replica and generation: start-up done */
+    NF_EV_SCALER,      /* target: station */
+    NF_EV_SERIES,
+    NF_EV_KINDS
+};
+
+enum nf_request_state {
+    NF_R_FREE,
+    NF_R_LATENT,  /* a stage drawn with its parent, not offered yet */
+    NF_R_UP,      /* on the link to the station */
+    NF_R_WAITING, /* at the station, not started */
+    NF_R_SERVED,  /* in service */
+    NF_R_DOWN,    /* the answer is on the link */
+    NF_R_BACKOFF, /* rejected, waits for its next try */
+    NF_R_ZOMBIE
+};
+
+struct nf_request {
+    uint32_t self, generation;
+    uint32_t class_ix, source, site;
+    uint32_t number; /* of its drawer: names its own random draws */
+    uint8_t state, tries;
+    bool is_measured; /* offered after the warm-up */
+    bool is_started;  /* LLM: has been scheduled once */
+    uint32_t station, hosting, link; /* of the present try; NF_NONE before the first */
+    uint32_t replica;
+    uint32_t prev, next; /* station queue, or free list */
+    uint32_t chain;      /* batch, or replica's own queue */
+    uint32_t child, sibling; /* stages drawn with it */
+    uint32_t input_tokens, output_tokens;
+    nf_time arrival;
+    nf_time entered;       /* at the present station */
+    nf_time began;         /* present phase: send time or start of service */
+    nf_time service_ns;    /* drawn demand at speed 1 */
+    nf_time wait, network, service;
+    nf_time first_token;   /* at the client; -1: none */
+    nf_time deadline;
+    nf_time return_ns;     /* latency of the way back, drawn with the way there */
+    double up_bytes, down_bytes, cost_usd;
+    /* LLM */
+    uint32_t computed, generated, blocks;
+    uint32_t run_prev, run_next;
+    uint64_t finish_clock, start_clock;
+};
+
+enum { NF_CHUNK_BITS = 10, NF_CHUNK = 1 << NF_CHUNK_BITS };
+
+/* ---- traffic ---- */
+
+/* Draws the attributes of one class at one source, and of the stages that follow it. */
+struct nf_drawer {
+    uint32_t class_ix, source;
+    uint32_t drawn;
+    struct nf_stream service, tokens, stages;
+    struct nf_drawer *followers; /* one a stage of the class */
+};
+
+struct nf_source {
+    const struct nf_source_spec *spec;
+    struct nf_drawer drawer;
+    struct nf_stream arrival;
+    size_t position; /* MMPP state, NHPP segment, trace row */
+    nf_time state_end; /* MMPP */
+    nf_time now;       /* time of the last arrival drawn */
+    double peak_rate;  /* NHPP: majorant of the present segment */
+};
+
+/* ---- network ---- */
+
+struct nf_transfer {
+    double finish; /* virtual bytes */
+    uint32_t request;
+    uint32_t order; /* ties in order of start */
+};
+
+/* One direction of a link: transfers under way share its bandwidth equally. */
+struct nf_pipe {
+    double bandwidth; /* byte/s; 0: unlimited */
+    double served;    /* virtual bytes every transfer under way has got since the pipe was last idle */
+    nf_time updated;
+    struct nf_transfer *heap;
+    uint32_t count, cap, started;
+    uint64_t generation;
+};
+
+struct nf_link {
+    const struct nf_link_spec *spec;
+    uint64_t name_hash;
+    struct nf_pipe pipe[2]; /* up, down */
+    bool is_constant;
+    nf_time constant_ns; /* one way */
+    double egress_usd;   /* measured requests */
+};
+
+/* ---- stations ---- */
+
+enum nf_replica_state { NF_REPLICA_OFF, NF_REPLICA_STARTING, NF_REPLICA_READY, NF_REPLICA_DRAINING };
+
+enum { NF_RUN_STEPS = 64 };
+
+struct nf_heap_entry {
+    uint64_t clock;
+    uint32_t request, generation;
+};
+
+/* One continuously batching engine (station_llm.c has its invariants). */
+struct nf_llm_engine_state {
+    const struct nf_llm_cost *cost;
+    uint32_t queue_head, queue_tail, queue_count; /* accepted, not running */
+    uint32_t run_head, run_tail, run_count;       /* running, in order of admission */
+    uint32_t decode_count;
+    uint64_t clock;          /* decode steps done by this engine */
+    uint64_t decode_context; /* sum of lengths of decoding sequences */
+    uint64_t free_blocks;
+    uint32_t *phase;         /* sequences whose next token opens a block when clock % block_tokens is the index */
+    struct nf_heap_entry *finish; /* binary heap of decoding sequences by their last step */
+    uint32_t finish_count, finish_cap;
+    uint32_t *chunk_request, *chunk_tokens;
+    uint32_t chunk_count, chunk_cap;
+    nf_time run_end[NF_RUN_STEPS];
+    nf_time run_start;
+    uint32_t run_steps; /* steps under way; 0: idle */
+    bool is_decode_run;
+    uint32_t aborted; /* zombies among the running, to be removed at the step's end */
+};
+
+struct nf_replica {
+    uint8_t state;
+    uint32_t generation;
+    uint32_t inside; /* requests or batches in service (servers, batch); accepted requests (LLM) */
+    nf_time started;
+    struct nf_llm_engine_state *llm;
+    struct nf_timeavg busy; /* servers busy, or engine iterating */
+};
+
+struct nf_batch_slot {
+    uint32_t first, count, replica, next_free;
+};
+
+struct nf_station {
+    const struct nf_station_spec *spec;
+    uint64_t name_hash;
+    uint32_t index;
+    /* waiting requests in order of arrival; BATCH: one list a hosting */
+    struct nf_wait_list {
+        uint32_t head, tail, count;
+    } *lists;
+    uint32_t first_unassigned; /* LLM: first in lists[0] that no replica has accepted */
+    int64_t waiting;
+    int64_t in_service;
+    /* replicas */
+    struct nf_replica *replicas;
+    uint32_t replica_count; /* = replicas_max */
+    uint32_t ready, starting, draining;
+    uint64_t starts; /* replicas ever started: names their start-up draws */
+    /* batches */
+    struct nf_batch_slot *slots;
+    uint32_t slot_count, slot_free;
+    uint64_t timer_generation;
+    nf_time timer_at;
+    /* priced endpoint */
+    struct nf_token_bucket bucket;
+    /* scaler */
+    struct nf_hpa *hpa;
+    struct nf_kpa *kpa;
+    struct nf_pod_sample *pods;
+    double scaler_inside_integral; /* of `inside` at the last KPA second */
+    uint32_t scaler_ticks;
+    double *pod_busy; /* busy integral of each replica at the last HPA tick */
+    /* meters, from the end of the warm-up */
+    struct nf_timeavg wait_level, service_level, busy_level, capacity_level, ready_level, billed_level;
+    uint64_t arrivals, departures, rejections, started, preemptions, iterations, batched, cold_starts;
+    uint64_t sojourn_ns, wait_ns;      /* sums modulo 2^64 */
+    uint64_t entered_sum, window_before; /* modulo 2^64: see meters.c */
+    uint32_t replicas_max_seen;
+    double usage_usd; /* priced: tokens and requests of measured requests */
+    double quarter_queue[4];
+    uint64_t quarter_arrivals[4];
+    int64_t quarter_inside[4];
+    double quarter_last_integral;
+    /* series */
+    uint64_t series_arrivals;
+    double series_busy, series_capacity;
+};
+
+/* ---- gateway ---- */
+
+struct nf_route {
+    uint32_t station, hosting, link;
+    double cumulative_weight; /* WEIGHTED */
+};
+
+/* The stations that a class at a site may use, in order of preference. */
+struct nf_choice {
+    struct nf_route *routes;
+    uint32_t count, turn; /* turn: ROUND_ROBIN */
+};
+
+/* ---- meters ---- */
+
+struct nf_class_meter {
+    struct nf_counts total, measured;
+    struct nf_histogram *time[NF_MEASURES];
+    struct nf_batch_means *means[NF_MEASURES]; /* NULL unless there is only one replication */
+    uint64_t target_met, retries;
+    uint64_t *routes;
+    bool has_target;
+};
+
+struct nf_world {
+    const struct nf_world_spec *spec;
+    const struct nf_sinks *sinks;
+    uint32_t replication;
+    nf_time now;
+    struct nf_queue queue;
+    uint64_t events, trajectory;
+    bool is_measuring;
+    nf_time measure_start;
+    uint32_t quarter;
+
+    struct nf_request **chunks;
+    uint32_t chunk_count, free_request, request_count;
+
+    struct nf_source *sources;
+    struct nf_station *stations;
+    struct nf_link *links;
+    struct nf_choice *choices; /* [class * site_count + site] */
+    struct nf_stream gateway_stream;
+    struct nf_class_meter *meters;
+    double maas_usd;
+    struct nf_arena *arena; /* the outcome's */
+};
+
+static inline struct nf_request *nf__request(const struct nf_world *w, uint32_t ix)
+{
+    return &w->chunks[ix >> NF_CHUNK_BITS][ix & (NF_CHUNK - 1)];
+}
+
+static inline void nf__schedule(struct nf_world *w, nf_time at, enum nf_event_kind kind,
+                                uint32_t target, uint64_t arg)
+{
+    nf_queue_push(&w->queue, at, (unsigned)kind, (uint32_t)kind, target, arg);
+}
+
+/* request.c: life cycle and outcome. */
+struct nf_request *nf__request_new(struct nf_world *w);
+void nf__request_free(struct nf_world *w, struct nf_request *r);
+void nf__request_offer(struct nf_world *w, struct nf_request *r);   /* it arrives at the gateway, now */
+void nf__request_deliver(struct nf_world *w, struct nf_request *r); /* the answer is at the client, now */
+void nf__request_end(struct nf_world *w, struct nf_request *r, enum nf_request_outcome outcome,
+                     nf_time at); /* records; the caller frees or makes a zombie */
+void nf__request_timeout(struct nf_world *w, uint32_t ix, uint32_t generation);
+/* A stream of this request's own for draws that a station or link makes: equal whatever the policy. */
+void nf__request_stream(const struct nf_world *w, const struct nf_request *r, uint64_t entity,
+                        struct nf_stream *out);
+
+/* traffic.c */
+void nf__traffic_init(struct nf_world *w);
+void nf__traffic_arrive(struct nf_world *w, uint32_t source);
+
+/* gateway.c */
+void nf__gateway_init(struct nf_world *w);
+void nf__gateway_route(struct nf_world *w, struct nf_request *r);
+void nf__gateway_rejected(struct nf_world *w, struct nf_request *r); /* by its station: retry or end */
+
+/* link.c */
+void nf__link_init(struct nf_world *w);
+void nf__link_fini(struct nf_world *w);
+void nf__link_up(struct nf_world *w, struct nf_request *r);
+void nf__link_down(struct nf_world *w, struct nf_request *r);
+void nf__link_pipe(struct nf_world *w, uint32_t pipe, uint64_t generation);
+void nf__link_arrived(struct nf_world *w, struct nf_request *r); /* latency of the way there is over */
+
+/* station.c */
+void nf__station_init(struct nf_world *w);
+void nf__station_arrive(struct nf_world *w, struct nf_request *r);
+void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r, uint32_t list);
+void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_request *r, uint32_t list);
+void nf__station_start(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__station_leave(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* meters only */
+void nf__station_done(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* leaves with its answer */
+void nf__station_cancel(struct nf_world *w, struct nf_request *r); /* client gave up: waiting or in service */
+void nf__station_capacity_changed(struct nf_world *w, struct nf_station *s); /* a replica became ready */
+double nf__station_load(const struct nf_station *s); /* inside per ready server */
+
+/* servers.c: one request or one batch at a time a server */
+void nf__servers_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__servers_end(struct nf_world *w, uint32_t station, uint32_t target);
+void nf__batch_dispatch(struct nf_world *w, struct nf_station *s);
+void nf__servers_fill(struct nf_world *w, struct nf_station *s);
+
+/* llm.c */
+void nf__llm_init(struct nf_world *w, struct nf_station *s);
+void nf__llm_fini(struct nf_station *s);
+void nf__llm_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__llm_assign(struct nf_world *w, struct nf_station *s);
+void nf__llm_step_end(struct nf_world *w, uint32_t station, uint64_t arg);
+void nf__llm_cancel(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+
+/* priced.c */
+void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__priced_end(struct nf_world *w, uint32_t request);
+
+/* pool.c */
+void nf__pool_init(struct nf_world *w, struct nf_station *s);
+void nf__pool_tick(struct nf_world *w, uint32_t station);
+void nf__pool_replica_ready(struct nf_world *w, uint32_t station, uint64_t arg);
+void nf__pool_set(struct nf_world *w, struct nf_station *s, uint32_t desired);
+void nf__pool_idle(struct nf_world *w, struct nf_station *s, uint32_t replica); /* a draining one is empty */
+
+/* meters.c */
+void nf__meters_init(struct nf_world *w);
+void nf__meters_start(struct nf_world *w); /* end of the warm-up */
+void nf__meters_quarter(struct nf_world *w);
+void nf__meters_series(struct nf_world *w);
+void nf__meters_finish(struct nf_world *w, struct nf_outcome *out);
+
+static inline uint64_t nf__replica_arg(uint32_t replica, uint32_t generation)
+{
+    return ((uint64_t)replica << 32) | generation;
+}
+
+#endif
