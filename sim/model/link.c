@@ -136,6 +136,7 @@ static nf_time draw_latency(struct nf_world *w, struct nf_link *l, struct nf_req
 static void travel_up(struct nf_world *w, struct nf_request *r)
 {
     nf_time latency = draw_latency(w, &w->links[r->link], r);
+    latency += nf__llm_front_end(&w->stations[r->station], r);
     if (latency == 0) {
         nf__link_arrived(w, r);
     } else {
@@ -149,7 +150,9 @@ void nf__link_arrived(struct nf_world *w, struct nf_request *r)
         nf__request_free(w, r);
         return;
     }
-    r->network += w->now - r->began;
+    nf_time front_end = nf__llm_front_end(&w->stations[r->station], r);
+    r->service += front_end;
+    r->network += w->now - r->began - front_end;
     nf__station_arrive(w, r);
 }
 

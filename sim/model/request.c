@@ -116,7 +116,7 @@ static void record_completed(struct nf_world *w, const struct nf_request *r,
         if (time[i] < 0) {
             continue;
         }
-        nf_histogram_add(m->time[i], time[i]);
+        nf_histogram_add(&m->time[i], time[i]);
         if (m->means[i] != NULL) {
             nf_batch_means_add(m->means[i], (double)time[i]);
         }

@@ -155,6 +155,13 @@ void nf__station_done(struct nf_world *w, struct nf_station *s, struct nf_reques
     nf__link_down(w, r);
 }
 
+void nf__station_fail(struct nf_world *w, struct nf_station *s, struct nf_request *r)
+{
+    nf__station_leave(w, s, r);
+    nf__request_end(w, r, NF_FAILED, w->now + r->return_ns);
+    nf__request_free(w, r);
+}
+
 /* The client gave up (the request is a zombie with its outcome recorded): it leaves the station's books now. A waiting request is
  * gone; one in service keeps its server busy until the end (servers, batches) or the end of the iteration (LLM). */
 void nf__station_cancel(struct nf_world *w, struct nf_request *r)

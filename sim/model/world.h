@@ -33,8 +33,8 @@ enum { NF_NONE = 0xffffffff };
 enum nf_event_kind {
     NF_EV_WARMUP,      /* statistics start */
     NF_EV_QUARTER,     /* a quarter of the measured time is over */
-    NF_EV_SERVICE_END, /* target: request (servers) or batch slot; arg: station */
     NF_EV_STEP_END,    /* target: station; arg: replica and generation */
+    NF_EV_SERVICE_END, /* target: request (servers) or batch slot; arg: station */
     NF_EV_PIPE,        /* target: pipe; arg: generation */
     NF_EV_DELIVERED,   /* target: request: the answer is at the client */
     NF_EV_AT_STATION,  /* target: request: it has come up the link */
@@ -83,9 +83,11 @@ struct nf_request {
     nf_time return_ns;     /* latency of the way back, drawn with the way there */
     double up_bytes, down_bytes, cost_usd;
     /* LLM */
-    uint32_t computed, generated, blocks;
+    uint32_t computed; /* tokens in the KV cache while prefilling; prompt length when decoding began */
+    uint32_t generated, blocks;
+    uint64_t decode_start; /* engine clock when decoding began */
     uint32_t run_prev, run_next;
-    uint64_t finish_clock, start_clock;
+    uint64_t finish_clock; /* engine clock at which its last token is out; 0: not decoding */
 };
 
 enum { NF_CHUNK_BITS = 10, NF_CHUNK = 1 << NF_CHUNK_BITS };
@@ -163,9 +165,8 @@ struct nf_llm_engine_state {
     uint32_t *chunk_request, *chunk_tokens;
     uint32_t chunk_count, chunk_cap;
     nf_time run_end[NF_RUN_STEPS];
-    nf_time run_start;
     uint32_t run_steps; /* steps under way; 0: idle */
-    bool is_decode_run;
+    bool is_closing;    /* inside the end of a step: the next one is planned when it is over */
     uint32_t aborted; /* zombies among the running, to be removed at the step's end */
 };
 
@@ -245,7 +246,7 @@ struct nf_choice {
 
 struct nf_class_meter {
     struct nf_counts total, measured;
-    struct nf_histogram *time[NF_MEASURES];
+    struct nf_histogram *time; /* NF_MEASURES of them */
     struct nf_batch_means *means[NF_MEASURES]; /* NULL unless there is only one replication */
     uint64_t target_met, retries;
     uint64_t *routes;
@@ -324,6 +325,7 @@ void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_requ
 void nf__station_start(struct nf_world *w, struct nf_station *s, struct nf_request *r);
 void nf__station_leave(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* meters only */
 void nf__station_done(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* leaves with its answer */
+void nf__station_fail(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* can never be served */
 void nf__station_cancel(struct nf_world *w, struct nf_request *r); /* client gave up: waiting or in service */
 void nf__station_capacity_changed(struct nf_world *w, struct nf_station *s); /* a replica became ready */
 double nf__station_load(const struct nf_station *s); /* inside per ready server */
@@ -336,6 +338,7 @@ void nf__servers_fill(struct nf_world *w, struct nf_station *s);
 
 /* llm.c */
 void nf__llm_init(struct nf_world *w, struct nf_station *s);
+nf_time nf__llm_front_end(const struct nf_station *s, const struct nf_request *r);
 void nf__llm_fini(struct nf_station *s);
 void nf__llm_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
 void nf__llm_assign(struct nf_world *w, struct nf_station *s);
