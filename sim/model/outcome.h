@@ -44,8 +44,8 @@ struct nf_class_outcome {
     uint64_t *routes;    /* completed requests by station, station_count entries */
     uint64_t retries;
     struct nf_histogram *latency; /* owned by the outcome's arena until nf_outcome_fini; for pictures of runs without rows */
-    struct nf_histogram *times; /* all NF_MEASURES of them, for objectives on other quantiles than the kept ones; latency may be
-                                   &times[NF_LATENCY]. NULL: such an objective is possible for latency only */
+    struct nf_histogram *times; /* all NF_MEASURES of them, for objectives on other quantiles than the kept ones; latency is
+                                   &times[NF_LATENCY] */
 };
 
 struct nf_station_outcome {
@@ -76,6 +76,7 @@ struct nf_outcome {
     uint64_t events;
     double simulated_s, measured_s; /* whole run; without warm-up */
     struct nf_counts counts;
+    size_t class_count;
     struct nf_class_outcome *classes;    /* class_count */
     struct nf_station_outcome *stations; /* station_count */
     struct nf_cost cost;

@@ -126,7 +126,7 @@ void nf__station_arrive(struct nf_world *w, struct nf_request *r)
     }
     if (s->spec->kind == NF_STATION_PRICED &&
         (s->in_service >= s->spec->concurrency_limit ||
-         (s->spec->rate_limit > 0 && !nf_token_bucket_take(&s->bucket, w->now, 1)))) {
+         (s->spec->rate_limit > 0 && nf_token_bucket_take(&s->bucket, w->now, 1, false) < 1))) {
         s->series_arrivals++;
         reject(w, s, r);
         return;
@@ -212,7 +212,7 @@ void nf__station_init(struct nf_world *w)
         s->slot_free = NF_NONE;
         nf__pool_init(w, s);
         if (s->spec->kind == NF_STATION_PRICED && s->spec->rate_limit > 0) {
-            nf_token_bucket_init(&s->bucket, s->spec->rate_limit, s->spec->rate_burst);
+            nf_token_bucket_init(&s->bucket, s->spec->rate_burst, s->spec->rate_limit, 0);
         }
     }
 }

@@ -27,7 +27,7 @@
 #include "stats/interval.h"
 #include "stats/tally.h"
 
-enum { NF_NONE = 0xffffffff };
+#define NF_NONE UINT32_MAX /* no index */
 
 /* Events in order of priority at equal times: what ends comes before what begins, control last. */
 enum nf_event_kind {

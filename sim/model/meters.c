@@ -1,0 +1,288 @@
+/*
+ * meters.c - from counters and level integrals to the outcome of a replication, and the two checks inside every run.
+ *
+ * Little's law, exactly: over the measured window the integral of the number inside a station equals the time that requests spent there
+ * in the window. With S = sum of entry times of those inside now (entered_sum), N of them:
+ *     integral = sum of sojourns of departures + (N t1 - S at t1) - (N t0 - S at t0)
+ * All in integer nanoseconds modulo 2^64; the left side comes from the level meters, the right side from each request's own clock.
+ */
+#include "model/world.h"
+
+#include <math.h>
+
+static const double BATCH_CONFIDENCE = 0.95;
+static const double QUANTILES[NF_STATISTICS] = {[NF_P50] = 0.5,
+                                                [NF_P90] = 0.9,
+                                                [NF_P95] = 0.95,
+                                                [NF_P99] = 0.99,
+                                                [NF_P999] = 0.999};
+
+/* ---- start ---- */
+
+void nf__meters_init(struct nf_world *w)
+{
+    const struct nf_world_spec *spec = w->spec;
+    w->meters = NF_NEW_ARRAY(w->arena, spec->class_count, struct nf_class_meter);
+    for (size_t c = 0; c < spec->class_count; c++) {
+        struct nf_class_meter *m = &w->meters[c];
+        const struct nf_class_spec *k = &spec->classes[c];
+        m->routes = NF_NEW_ARRAY(w->arena, spec->station_count, uint64_t);
+        m->has_target = k->target_latency_s > 0 || k->target_ttft_s > 0 || k->target_tpot_s > 0;
+        m->time = NF_NEW_ARRAY(w->arena, NF_MEASURES, struct nf_histogram);
+        for (int i = 0; i < NF_MEASURES; i++) {
+            nf_histogram_init(&m->time[i]);
+            if (spec->replications == 1) {
+                m->means[i] = NF_NEW(w->arena, struct nf_batch_means);
+                nf_batch_means_init(m->means[i]);
+            }
+        }
+    }
+}
+
+static void levels_advance(struct nf_world *w, struct nf_station *s)
+{
+    struct nf_timeavg *levels[] = {&s->wait_level,     &s->service_level, &s->busy_level,
+                                   &s->capacity_level, &s->ready_level,   &s->billed_level};
+    for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+        nf_timeavg_advance(levels[i], w->now);
+    }
+}
+
+static uint64_t inside_time(const struct nf_world *w, const struct nf_station *s)
+{
+    return (uint64_t)(s->waiting + s->in_service) * (uint64_t)w->now - s->entered_sum;
+}
+
+void nf__meters_start(struct nf_world *w)
+{
+    w->is_measuring = true;
+    w->measure_start = w->now;
+    for (size_t i = 0; i < w->spec->station_count; i++) {
+        struct nf_station *s = &w->stations[i];
+        levels_advance(w, s);
+        s->scaler_inside_integral -=
+            nf_timeavg_integral_s(&s->wait_level) + nf_timeavg_integral_s(&s->service_level);
+        s->series_busy -= nf_timeavg_integral_s(&s->busy_level);
+        s->series_capacity -= nf_timeavg_integral_s(&s->capacity_level);
+        nf_timeavg_reset(&s->wait_level, w->now);
+        nf_timeavg_reset(&s->service_level, w->now);
+        nf_timeavg_reset(&s->busy_level, w->now);
+        nf_timeavg_reset(&s->capacity_level, w->now);
+        nf_timeavg_reset(&s->ready_level, w->now);
+        nf_timeavg_reset(&s->billed_level, w->now);
+        s->arrivals = s->departures = s->rejections = s->started = 0;
+        s->preemptions = s->iterations = s->batched = s->cold_starts = 0;
+        s->sojourn_ns = s->wait_ns = 0;
+        s->window_before = inside_time(w, s);
+        s->replicas_max_seen = s->ready + s->draining;
+    }
+    nf_time quarter = (w->spec->duration - w->now) / 4;
+    for (int q = 1; q <= 4 && quarter > 0; q++) {
+        nf__schedule(w, w->now + q * quarter, NF_EV_QUARTER, 0, 0);
+    }
+}
+
+/* ---- on the way ---- */
+
+void nf__meters_quarter(struct nf_world *w)
+{
+    for (size_t i = 0; i < w->spec->station_count && w->quarter < 4; i++) {
+        struct nf_station *s = &w->stations[i];
+        nf_timeavg_advance(&s->wait_level, w->now);
+        double integral = nf_timeavg_integral_s(&s->wait_level);
+        s->quarter_queue[w->quarter] = integral - s->quarter_last_integral;
+        s->quarter_last_integral = integral;
+        s->quarter_arrivals[w->quarter] = s->arrivals;
+        s->quarter_inside[w->quarter] = s->waiting + s->in_service;
+    }
+    w->quarter++;
+}
+
+/* Saturated: the mean queue grew in every quarter of the measured time, and over its second half the station kept more than 2 % of
+ * what arrived (and more than 10 requests): service cannot follow the load, so times depend on how long one simulates. */
+static bool is_saturated(const struct nf_station *s)
+{
+    const double *q = s->quarter_queue;
+    double kept = (double)(s->quarter_inside[3] - s->quarter_inside[1]);
+    double came = (double)(s->quarter_arrivals[3] - s->quarter_arrivals[1]);
+    return q[0] < q[1] && q[1] < q[2] && q[2] < q[3] && kept > 10 && kept > 0.02 * came;
+}
+
+void nf__meters_series(struct nf_world *w)
+{
+    double interval_s = nf_time_s(w->spec->series_interval);
+    for (uint32_t i = 0; i < w->spec->station_count; i++) {
+        struct nf_station *s = &w->stations[i];
+        levels_advance(w, s);
+        double busy = nf_timeavg_integral_s(&s->busy_level);
+        double capacity = nf_timeavg_integral_s(&s->capacity_level);
+        double available = capacity - s->series_capacity;
+        struct nf_series_point p = {
+            .at = w->now,
+            .station = i,
+            .offered_rate = (double)s->series_arrivals / interval_s,
+            .queue = (uint32_t)s->waiting,
+            .in_service = (uint32_t)s->in_service,
+            .replicas_ready = s->ready,
+            .replicas_starting = s->starting,
+            .utilization = available > 0 ? (busy - s->series_busy) / available : 0};
+        s->series_arrivals = 0;
+        s->series_busy = busy;
+        s->series_capacity = capacity;
+        if (w->sinks->point != NULL) {
+            w->sinks->point(w->sinks->ctx, &p);
+        }
+    }
+    nf__schedule(w, w->now + w->spec->series_interval, NF_EV_SERIES, 0, 0);
+}
+
+/* ---- the end ---- */
+
+static uint64_t integral_ns(const struct nf_timeavg *a)
+{
+    return (uint64_t)a->whole * UINT64_C(1000000000) + (uint64_t)a->rest;
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : (double)NAN;
+}
+
+static void check_little(struct nf_world *w, struct nf_station *s)
+{
+    uint64_t levels = integral_ns(&s->wait_level) + integral_ns(&s->service_level);
+    uint64_t clocks = s->sojourn_ns + inside_time(w, s) - s->window_before;
+    NF_ASSERT(levels == clocks);
+}
+
+static void station_cost(struct nf_world *w, struct nf_station *s, struct nf_station_outcome *o)
+{
+    const struct nf_station_spec *k = s->spec;
+    double window_s = nf_time_s(w->now - w->measure_start);
+    double billed_s = nf_timeavg_integral_s(&s->billed_level);
+    o->gpu_hours = billed_s * k->gpus_per_replica / 3600;
+    double joules = billed_s * k->power_w;
+    o->energy_kwh = joules / 3.6e6;
+    o->cost_usd = billed_s * k->gpus_per_replica * k->price_usd_per_gpu_s +
+                  joules * k->electricity_usd_per_joule + s->usage_usd;
+    if (k->lifetime_s > 0) {
+        o->cost_usd += k->purchase_usd * window_s / k->lifetime_s;
+    }
+}
+
+static void station_finish(struct nf_world *w, struct nf_station *s, struct nf_station_outcome *o)
+{
+    levels_advance(w, s);
+    check_little(w, s);
+    double window_s = nf_time_s(w->now - w->measure_start);
+    double capacity = nf_timeavg_integral_s(&s->capacity_level);
+    o->utilization = ratio(nf_timeavg_integral_s(&s->busy_level), capacity);
+    o->queue_mean = ratio(nf_timeavg_integral_s(&s->wait_level), window_s);
+    o->in_system_mean =
+        o->queue_mean + ratio(nf_timeavg_integral_s(&s->service_level), window_s);
+    o->wait_mean_s = ratio((double)s->wait_ns * 1e-9, (double)s->started);
+    o->sojourn_mean_s = ratio((double)s->sojourn_ns * 1e-9, (double)s->departures);
+    o->batch_mean = ratio((double)s->batched, (double)s->iterations);
+    o->is_saturated = is_saturated(s);
+    o->replicas_mean = ratio(nf_timeavg_integral_s(&s->ready_level), window_s);
+    o->replicas_max = s->replicas_max_seen;
+    o->cold_starts = s->cold_starts;
+    o->arrivals = s->arrivals;
+    o->departures = s->departures;
+    o->rejections = s->rejections;
+    o->preemptions = s->preemptions;
+    o->iterations = s->iterations;
+    double lambda_w = (double)s->arrivals / window_s * o->sojourn_mean_s;
+    o->little_gap = o->in_system_mean > 0 ? (o->in_system_mean - lambda_w) / o->in_system_mean : 0;
+    station_cost(w, s, o);
+}
+
+/* Counts the slab: what is inside is what has no outcome yet. */
+static void count_inside(struct nf_world *w)
+{
+    for (uint32_t c = 0; c < w->chunk_count; c++) {
+        for (uint32_t i = 0; i < NF_CHUNK; i++) {
+            const struct nf_request *r = &w->chunks[c][i];
+            if (r->state != NF_R_FREE && r->state != NF_R_LATENT && r->state != NF_R_ZOMBIE) {
+                w->meters[r->class_ix].total.inside++;
+                w->meters[r->class_ix].measured.inside += r->is_measured;
+            }
+        }
+    }
+}
+
+static void check_conserved(const struct nf_counts *c)
+{
+    uint64_t ended = 0;
+    for (int i = 0; i < NF_OUTCOMES; i++) {
+        ended += c->outcome[i];
+    }
+    NF_ASSERT(c->offered == ended + c->inside);
+}
+
+static void class_finish(struct nf_world *w, size_t ix, struct nf_class_outcome *o)
+{
+    struct nf_class_meter *m = &w->meters[ix];
+    check_conserved(&m->total);
+    check_conserved(&m->measured);
+    o->counts = m->measured;
+    o->routes = m->routes;
+    o->retries = m->retries;
+    o->times = m->time;
+    o->latency = &m->time[NF_LATENCY];
+    for (int i = 0; i < NF_MEASURES; i++) {
+        const struct nf_histogram *h = &m->time[i];
+        for (int q = 0; q < NF_STATISTICS; q++) {
+            o->time_s[i][q] = nf_histogram_quantile(h, QUANTILES[q]) * 1e-9;
+        }
+        o->time_s[i][NF_MEAN] = nf_histogram_mean(h) * 1e-9;
+        o->time_s[i][NF_MAX] = h->count > 0 ? (double)h->max * 1e-9 : (double)NAN;
+        o->mean_half_width_s[i] =
+            m->means[i] ? nf_batch_means_half_width(m->means[i], BATCH_CONFIDENCE) * 1e-9 : (double)NAN;
+    }
+    double decided = (double)(o->counts.offered - o->counts.inside);
+    o->availability = ratio((double)o->counts.outcome[NF_COMPLETED], decided);
+    o->target_met = m->has_target ? ratio((double)m->target_met, decided) : (double)NAN;
+}
+
+static void counts_add(struct nf_counts *sum, const struct nf_counts *c)
+{
+    sum->offered += c->offered;
+    sum->inside += c->inside;
+    for (int i = 0; i < NF_OUTCOMES; i++) {
+        sum->outcome[i] += c->outcome[i];
+    }
+}
+
+void nf__meters_finish(struct nf_world *w, struct nf_outcome *out)
+{
+    const struct nf_world_spec *spec = w->spec;
+    out->replication = w->replication;
+    out->seed = spec->seed;
+    out->events = w->events;
+    out->trajectory = w->trajectory;
+    out->simulated_s = nf_time_s(w->now);
+    out->measured_s = nf_time_s(w->now - w->measure_start);
+    out->stations = NF_NEW_ARRAY(w->arena, spec->station_count, struct nf_station_outcome);
+    out->classes = NF_NEW_ARRAY(w->arena, spec->class_count, struct nf_class_outcome);
+    count_inside(w);
+    for (size_t i = 0; i < spec->class_count; i++) {
+        class_finish(w, i, &out->classes[i]);
+        counts_add(&out->counts, &out->classes[i].counts);
+    }
+    struct nf_cost *cost = &out->cost;
+    for (size_t i = 0; i < spec->station_count; i++) {
+        station_finish(w, &w->stations[i], &out->stations[i]);
+        double *tier[] = {[NF_TIER_EDGE] = &cost->edge,
+                          [NF_TIER_CLOUD] = &cost->cloud,
+                          [NF_TIER_MAAS] = &cost->maas};
+        *tier[spec->stations[i].tier] += out->stations[i].cost_usd;
+        out->energy_kwh += out->stations[i].energy_kwh;
+    }
+    for (size_t i = 0; i < spec->link_count; i++) {
+        cost->network += w->links[i].egress_usd;
+    }
+    cost->total = cost->edge + cost->cloud + cost->maas + cost->network;
+    cost->per_1000_requests =
+        ratio(1000 * cost->total, (double)out->counts.outcome[NF_COMPLETED]);
+}
