@@ -16,7 +16,8 @@ static uint32_t hosting_of(const struct nf_station_spec *s, uint32_t model)
 }
 
 /* The article's three variables in its order: residency (a hard rule, filtered before), model size, latency target. */
-static enum nf_tier framework_tier(const struct nf_world_spec *spec, const struct nf_class_spec *c)
+static enum nf_tier framework_tier(const struct nf_world_spec *spec,
+                                   const struct nf_class_spec *c)
 {
     const struct nf_gateway_spec *g = &spec->gateway;
     if (spec->models[c->model].parameters > g->edge_max_parameters) {
@@ -28,7 +29,8 @@ static enum nf_tier framework_tier(const struct nf_world_spec *spec, const struc
 }
 
 /* Rank of a station under the policy: lower is preferred, negative means "not used". */
-static int rank_of(const struct nf_world_spec *spec, const struct nf_class_spec *c, uint32_t station)
+static int rank_of(const struct nf_world_spec *spec, const struct nf_class_spec *c,
+                   uint32_t station)
 {
     enum nf_tier tier = spec->stations[station].tier;
     const struct nf_gateway_spec *g = &spec->gateway;
@@ -122,7 +124,8 @@ void nf__gateway_init(struct nf_world *w)
 {
     const struct nf_world_spec *spec = w->spec;
     nf_stream_init(&w->gateway_stream, spec->seed, w->replication, "gateway");
-    w->choices = NF_NEW_ARRAY(w->arena, spec->class_count * spec->site_count, struct nf_choice);
+    w->choices =
+        NF_NEW_ARRAY(w->arena, spec->class_count * spec->site_count, struct nf_choice);
     for (uint32_t c = 0; c < spec->class_count; c++) {
         for (uint32_t site = 0; site < spec->site_count; site++) {
             choice_init(w, c, site);
@@ -200,7 +203,8 @@ static uint32_t weighted(const struct nf_world *w, const struct nf_request *r,
 {
     struct nf_stream draw;
     nf__request_stream(w, r, nf_hash_name("gateway/weighted"), &draw);
-    double x = nf_stream_uniform(&draw) * choice->routes[choice->count - 1].cumulative_weight;
+    double x =
+        nf_stream_uniform(&draw) * choice->routes[choice->count - 1].cumulative_weight;
     uint32_t i = 0;
     while (i + 1 < choice->count && x >= choice->routes[i].cumulative_weight) {
         i++;
@@ -208,7 +212,8 @@ static uint32_t weighted(const struct nf_world *w, const struct nf_request *r,
     return i;
 }
 
-static uint32_t choose(struct nf_world *w, const struct nf_request *r, struct nf_choice *choice)
+static uint32_t choose(struct nf_world *w, const struct nf_request *r,
+                       struct nf_choice *choice)
 {
     if (choice->count == 1) {
         return 0;

@@ -233,7 +233,8 @@ void nf__link_init(struct nf_world *w)
     for (size_t i = 0; i < w->spec->link_count; i++) {
         struct nf_link *l = &w->links[i];
         l->spec = &w->spec->links[i];
-        l->name_hash = nf_hash_name(nf_arena_printf(w->arena, "links.%s/latency", l->spec->name));
+        l->name_hash =
+            nf_hash_name(nf_arena_printf(w->arena, "links.%s/latency", l->spec->name));
         l->is_constant = l->spec->latency.kind == NF_DIST_CONSTANT && l->spec->loss == 0;
         double one_way = l->spec->latency.a / (l->spec->is_rtt ? 2 : 1);
         l->constant_ns = l->is_constant ? nf_time_of_s(one_way) : 0;

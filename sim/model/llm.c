@@ -55,7 +55,8 @@ static void finish_pop(struct nf_llm_engine_state *e)
         if (child >= e->finish_count) {
             break;
         }
-        if (child + 1 < e->finish_count && e->finish[child + 1].clock < e->finish[child].clock) {
+        if (child + 1 < e->finish_count &&
+            e->finish[child + 1].clock < e->finish[child].clock) {
             child++;
         }
         if (last.clock <= e->finish[child].clock) {
@@ -84,7 +85,8 @@ static uint64_t next_finish(const struct nf_world *w, struct nf_llm_engine_state
 
 /* ---- in and out of the running list ---- */
 
-static void run_append(struct nf_world *w, struct nf_llm_engine_state *e, struct nf_request *r)
+static void run_append(struct nf_world *w, struct nf_llm_engine_state *e,
+                       struct nf_request *r)
 {
     r->run_prev = e->run_tail;
     r->run_next = NF_NONE;
@@ -128,7 +130,8 @@ static void decode_stop(struct nf_llm_engine_state *e, struct nf_request *r)
 }
 
 /* Out of the running list, its blocks free. */
-static void run_remove(struct nf_world *w, struct nf_llm_engine_state *e, struct nf_request *r)
+static void run_remove(struct nf_world *w, struct nf_llm_engine_state *e,
+                       struct nf_request *r)
 {
     if (r->finish_clock != 0) {
         decode_stop(e, r);
@@ -150,7 +153,8 @@ static void run_remove(struct nf_world *w, struct nf_llm_engine_state *e, struct
 
 /* ---- the engine's own queue ---- */
 
-static void queue_append(struct nf_world *w, struct nf_llm_engine_state *e, struct nf_request *r)
+static void queue_append(struct nf_world *w, struct nf_llm_engine_state *e,
+                         struct nf_request *r)
 {
     r->chain = NF_NONE;
     if (e->queue_tail == NF_NONE) {
@@ -182,7 +186,8 @@ static void queue_pop(struct nf_llm_engine_state *e, struct nf_request *head)
     e->queue_count--;
 }
 
-static bool queue_remove(struct nf_world *w, struct nf_llm_engine_state *e, struct nf_request *r)
+static bool queue_remove(struct nf_world *w, struct nf_llm_engine_state *e,
+                         struct nf_request *r)
 {
     uint32_t before = NF_NONE;
     for (uint32_t ix = e->queue_head; ix != NF_NONE; ix = nf__request(w, ix)->chain) {
@@ -206,7 +211,8 @@ static bool queue_remove(struct nf_world *w, struct nf_llm_engine_state *e, stru
 /* ---- planning a step ---- */
 
 /* Recompute preemption: everything of the last running sequence is forgotten but the tokens it has put out. */
-static void preempt_last(struct nf_world *w, struct nf_station *s, struct nf_llm_engine_state *e)
+static void preempt_last(struct nf_world *w, struct nf_station *s,
+                         struct nf_llm_engine_state *e)
 {
     struct nf_request *r = nf__request(w, e->run_tail);
     run_remove(w, e, r);
@@ -215,12 +221,13 @@ static void preempt_last(struct nf_world *w, struct nf_station *s, struct nf_llm
     s->preemptions++;
 }
 
-static void add_chunk(struct nf_llm_engine_state *e, struct nf_llm_batch *b, struct nf_request *r,
-                      uint32_t tokens)
+static void add_chunk(struct nf_llm_engine_state *e, struct nf_llm_batch *b,
+                      struct nf_request *r, uint32_t tokens)
 {
     if (e->chunk_count == e->chunk_cap) {
         e->chunk_cap = e->chunk_cap ? 2 * e->chunk_cap : 16;
-        e->chunk_request = nf_mem_resize(e->chunk_request, e->chunk_cap, sizeof(uint32_t));
+        e->chunk_request =
+            nf_mem_resize(e->chunk_request, e->chunk_cap, sizeof(uint32_t));
         e->chunk_tokens = nf_mem_resize(e->chunk_tokens, e->chunk_cap, sizeof(uint32_t));
     }
     e->chunk_request[e->chunk_count] = r->self;
@@ -240,8 +247,9 @@ static uint32_t least(uint32_t a, uint32_t b)
 }
 
 /* Prefilling sequences go on, in order; returns whether one had to be preempted. */
-static bool plan_running(struct nf_world *w, struct nf_station *s, struct nf_llm_engine_state *e,
-                         struct nf_llm_batch *b, uint32_t *budget)
+static bool plan_running(struct nf_world *w, struct nf_station *s,
+                         struct nf_llm_engine_state *e, struct nf_llm_batch *b,
+                         uint32_t *budget)
 {
     bool has_preempted = false;
     uint32_t decode_blocks = e->phase[e->clock % e->cost->block_tokens];
@@ -254,7 +262,8 @@ static bool plan_running(struct nf_world *w, struct nf_station *s, struct nf_llm
     b->decode_context = e->decode_context;
     b->sampled = e->decode_count;
     *budget = e->cost->max_batched_tokens - e->decode_count;
-    e->free_blocks -= decode_blocks; /* given back below: the step's end takes them for good */
+    e->free_blocks -=
+        decode_blocks; /* given back below: the step's end takes them for good */
     uint32_t first = NF_NONE;
     for (uint32_t ix = e->run_tail; ix != NF_NONE; ix = nf__request(w, ix)->run_prev) {
         if (nf__request(w, ix)->finish_clock != 0) {
@@ -283,11 +292,13 @@ static bool plan_running(struct nf_world *w, struct nf_station *s, struct nf_llm
     return has_preempted;
 }
 
-static void plan_admission(struct nf_world *w, struct nf_station *s, struct nf_llm_engine_state *e,
-                           struct nf_llm_batch *b, uint32_t budget)
+static void plan_admission(struct nf_world *w, struct nf_station *s,
+                           struct nf_llm_engine_state *e, struct nf_llm_batch *b,
+                           uint32_t budget)
 {
     uint32_t reserved = e->phase[e->clock % e->cost->block_tokens];
-    while (e->queue_head != NF_NONE && budget > 0 && e->run_count < e->cost->max_sequences) {
+    while (e->queue_head != NF_NONE && budget > 0 &&
+           e->run_count < e->cost->max_sequences) {
         struct nf_request *r = nf__request(w, e->queue_head);
         uint32_t total = r->input_tokens + r->generated;
         if (blocks_for(e, total) + reserved > e->free_blocks) {
@@ -309,7 +320,8 @@ static void plan_admission(struct nf_world *w, struct nf_station *s, struct nf_l
 }
 
 /* Prices decode-only steps until one finishes a sequence, runs out of blocks or the run is long enough. */
-static void price_run(struct nf_world *w, struct nf_llm_engine_state *e, struct nf_llm_batch *b)
+static void price_run(struct nf_world *w, struct nf_llm_engine_state *e,
+                      struct nf_llm_batch *b)
 {
     uint64_t limit = next_finish(w, e) - e->clock;
     uint64_t most = w->spec->llm_run_steps ? w->spec->llm_run_steps : NF_RUN_STEPS;
@@ -331,7 +343,8 @@ static void price_run(struct nf_world *w, struct nf_llm_engine_state *e, struct 
     e->run_steps = steps;
 }
 
-static void set_busy(struct nf_world *w, struct nf_station *s, uint32_t replica, int64_t level)
+static void set_busy(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                     int64_t level)
 {
     struct nf_replica *p = &s->replicas[replica];
     if (p->busy.level != level) {
@@ -397,7 +410,8 @@ static void wake(struct nf_world *w, struct nf_station *s, uint32_t replica)
 
 /* ---- the end of a step ---- */
 
-static void finish_chunks(struct nf_world *w, struct nf_station *s, struct nf_llm_engine_state *e)
+static void finish_chunks(struct nf_world *w, struct nf_station *s,
+                          struct nf_llm_engine_state *e)
 {
     for (uint32_t i = 0; i < e->chunk_count; i++) {
         struct nf_request *r = nf__request(w, e->chunk_request[i]);
@@ -419,7 +433,8 @@ static void finish_chunks(struct nf_world *w, struct nf_station *s, struct nf_ll
     e->chunk_count = 0;
 }
 
-static void finish_decodes(struct nf_world *w, struct nf_station *s, struct nf_llm_engine_state *e)
+static void finish_decodes(struct nf_world *w, struct nf_station *s,
+                           struct nf_llm_engine_state *e)
 {
     while (next_finish(w, e) <= e->clock) {
         struct nf_request *r = nf__request(w, e->finish[0].request);
@@ -435,7 +450,8 @@ static void finish_decodes(struct nf_world *w, struct nf_station *s, struct nf_l
     }
 }
 
-static void remove_aborted(struct nf_world *w, struct nf_station *s, struct nf_llm_engine_state *e)
+static void remove_aborted(struct nf_world *w, struct nf_station *s,
+                           struct nf_llm_engine_state *e)
 {
     for (uint32_t ix = e->run_head; ix != NF_NONE && e->aborted > 0;) {
         struct nf_request *r = nf__request(w, ix);

@@ -11,11 +11,8 @@
 #include <math.h>
 
 static const double BATCH_CONFIDENCE = 0.95;
-static const double QUANTILES[NF_STATISTICS] = {[NF_P50] = 0.5,
-                                                [NF_P90] = 0.9,
-                                                [NF_P95] = 0.95,
-                                                [NF_P99] = 0.99,
-                                                [NF_P999] = 0.999};
+static const double QUANTILES[NF_STATISTICS] = {
+    [NF_P50] = 0.5, [NF_P90] = 0.9, [NF_P95] = 0.95, [NF_P99] = 0.99, [NF_P999] = 0.999};
 
 /* ---- start ---- */
 
@@ -27,7 +24,8 @@ void nf__meters_init(struct nf_world *w)
         struct nf_class_meter *m = &w->meters[c];
         const struct nf_class_spec *k = &spec->classes[c];
         m->routes = NF_NEW_ARRAY(w->arena, spec->station_count, uint64_t);
-        m->has_target = k->target_latency_s > 0 || k->target_ttft_s > 0 || k->target_tpot_s > 0;
+        m->has_target =
+            k->target_latency_s > 0 || k->target_ttft_s > 0 || k->target_tpot_s > 0;
         m->time = NF_NEW_ARRAY(w->arena, NF_MEASURES, struct nf_histogram);
         for (int i = 0; i < NF_MEASURES; i++) {
             nf_histogram_init(&m->time[i]);
@@ -41,8 +39,9 @@ void nf__meters_init(struct nf_world *w)
 
 static void levels_advance(struct nf_world *w, struct nf_station *s)
 {
-    struct nf_timeavg *levels[] = {&s->wait_level,     &s->service_level, &s->busy_level,
-                                   &s->capacity_level, &s->ready_level,   &s->billed_level};
+    struct nf_timeavg *levels[] = {&s->wait_level,  &s->service_level,
+                                   &s->busy_level,  &s->capacity_level,
+                                   &s->ready_level, &s->billed_level};
     for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
         nf_timeavg_advance(levels[i], w->now);
     }
@@ -60,8 +59,8 @@ void nf__meters_start(struct nf_world *w)
     for (size_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
-        s->scaler_inside_integral -=
-            nf_timeavg_integral_s(&s->wait_level) + nf_timeavg_integral_s(&s->service_level);
+        s->scaler_inside_integral -= nf_timeavg_integral_s(&s->wait_level) +
+                                     nf_timeavg_integral_s(&s->service_level);
         s->series_busy -= nf_timeavg_integral_s(&s->busy_level);
         s->series_capacity -= nf_timeavg_integral_s(&s->capacity_level);
         nf_timeavg_reset(&s->wait_level, w->now);
@@ -140,7 +139,7 @@ void nf__meters_series(struct nf_world *w)
 
 static uint64_t integral_ns(const struct nf_timeavg *a)
 {
-    return (uint64_t)a->whole * UINT64_C(1000000000) + (uint64_t)a->rest;
+    return a->low;
 }
 
 static double ratio(double a, double b)
@@ -155,7 +154,8 @@ static void check_little(struct nf_world *w, struct nf_station *s)
     NF_ASSERT(levels == clocks);
 }
 
-static void station_cost(struct nf_world *w, struct nf_station *s, struct nf_station_outcome *o)
+static void station_cost(struct nf_world *w, struct nf_station *s,
+                         struct nf_station_outcome *o)
 {
     const struct nf_station_spec *k = s->spec;
     double window_s = nf_time_s(w->now - w->measure_start);
@@ -170,7 +170,8 @@ static void station_cost(struct nf_world *w, struct nf_station *s, struct nf_sta
     }
 }
 
-static void station_finish(struct nf_world *w, struct nf_station *s, struct nf_station_outcome *o)
+static void station_finish(struct nf_world *w, struct nf_station *s,
+                           struct nf_station_outcome *o)
 {
     levels_advance(w, s);
     check_little(w, s);
@@ -193,7 +194,8 @@ static void station_finish(struct nf_world *w, struct nf_station *s, struct nf_s
     o->preemptions = s->preemptions;
     o->iterations = s->iterations;
     double lambda_w = (double)s->arrivals / window_s * o->sojourn_mean_s;
-    o->little_gap = o->in_system_mean > 0 ? (o->in_system_mean - lambda_w) / o->in_system_mean : 0;
+    o->little_gap =
+        o->in_system_mean > 0 ? (o->in_system_mean - lambda_w) / o->in_system_mean : 0;
     station_cost(w, s, o);
 }
 
@@ -203,7 +205,8 @@ static void count_inside(struct nf_world *w)
     for (uint32_t c = 0; c < w->chunk_count; c++) {
         for (uint32_t i = 0; i < NF_CHUNK; i++) {
             const struct nf_request *r = &w->chunks[c][i];
-            if (r->state != NF_R_FREE && r->state != NF_R_LATENT && r->state != NF_R_ZOMBIE) {
+            if (r->state != NF_R_FREE && r->state != NF_R_LATENT &&
+                r->state != NF_R_ZOMBIE) {
                 w->meters[r->class_ix].total.inside++;
                 w->meters[r->class_ix].measured.inside += r->is_measured;
             }
@@ -238,7 +241,8 @@ static void class_finish(struct nf_world *w, size_t ix, struct nf_class_outcome 
         o->time_s[i][NF_MEAN] = nf_histogram_mean(h) * 1e-9;
         o->time_s[i][NF_MAX] = h->count > 0 ? (double)h->max * 1e-9 : (double)NAN;
         o->mean_half_width_s[i] =
-            m->means[i] ? nf_batch_means_half_width(m->means[i], BATCH_CONFIDENCE) * 1e-9 : (double)NAN;
+            m->means[i] ? nf_batch_means_half_width(m->means[i], BATCH_CONFIDENCE) * 1e-9
+                        : (double)NAN;
     }
     double decided = (double)(o->counts.offered - o->counts.inside);
     o->availability = ratio((double)o->counts.outcome[NF_COMPLETED], decided);
@@ -263,7 +267,8 @@ void nf__meters_finish(struct nf_world *w, struct nf_outcome *out)
     out->trajectory = w->trajectory;
     out->simulated_s = nf_time_s(w->now);
     out->measured_s = nf_time_s(w->now - w->measure_start);
-    out->stations = NF_NEW_ARRAY(w->arena, spec->station_count, struct nf_station_outcome);
+    out->stations =
+        NF_NEW_ARRAY(w->arena, spec->station_count, struct nf_station_outcome);
     out->classes = NF_NEW_ARRAY(w->arena, spec->class_count, struct nf_class_outcome);
     count_inside(w);
     for (size_t i = 0; i < spec->class_count; i++) {

@@ -17,7 +17,8 @@ static int64_t units_of(const struct nf_station *s)
 static void levels_changed(struct nf_world *w, struct nf_station *s)
 {
     nf_timeavg_set(&s->ready_level, w->now, s->ready);
-    nf_timeavg_set(&s->capacity_level, w->now, (int64_t)(s->ready + s->draining) * units_of(s));
+    nf_timeavg_set(&s->capacity_level, w->now,
+                   (int64_t)(s->ready + s->draining) * units_of(s));
     uint32_t billed = s->ready + s->starting + s->draining;
     nf_timeavg_set(&s->billed_level, w->now, billed);
     if (s->ready + s->draining > s->replicas_max_seen) {
@@ -136,7 +137,7 @@ static struct nf_pod_sample sample(struct nf_world *w, struct nf_station *s, uin
     struct nf_replica *p = &s->replicas[i];
     const struct nf_scaler_spec *k = &s->spec->scaler;
     struct nf_pod_sample pod = {.phase = p->state == NF_REPLICA_STARTING ? NF_POD_PENDING
-                                                                        : NF_POD_RUNNING,
+                                                                         : NF_POD_RUNNING,
                                 .deleted = p->state == NF_REPLICA_DRAINING,
                                 .ready = p->state == NF_REPLICA_READY,
                                 .has_metric = p->state != NF_REPLICA_STARTING,
@@ -151,9 +152,9 @@ static struct nf_pod_sample sample(struct nf_world *w, struct nf_station *s, uin
         pod.value_m = nf_hpa_milli(share);
         pod.request_m = 1000;
     } else {
-        pod.value_m = nf_hpa_milli((double)(p->inside + (s->spec->kind == NF_STATION_LLM
-                                                             ? 0
-                                                             : (uint32_t)p->busy.level)));
+        pod.value_m = nf_hpa_milli(
+            (double)(p->inside +
+                     (s->spec->kind == NF_STATION_LLM ? 0 : (uint32_t)p->busy.level)));
     }
     s->pod_busy[i] = busy;
     return pod;
@@ -179,7 +180,8 @@ static double inside_integral_s(struct nf_world *w, struct nf_station *s)
 {
     nf_timeavg_advance(&s->wait_level, w->now);
     nf_timeavg_advance(&s->service_level, w->now);
-    return nf_timeavg_integral_s(&s->wait_level) + nf_timeavg_integral_s(&s->service_level);
+    return nf_timeavg_integral_s(&s->wait_level) +
+           nf_timeavg_integral_s(&s->service_level);
 }
 
 /* Every second the load of that second, every interval a decision. */
@@ -219,10 +221,12 @@ static void scaler_init(struct nf_world *w, struct nf_station *s)
     const struct nf_station_spec *spec = s->spec;
     if (spec->scaler.policy == NF_SCALER_HPA) {
         s->hpa = NF_NEW(w->arena, struct nf_hpa);
-        nf_hpa_init(s->hpa, &spec->scaler, spec->replicas_min, spec->replicas_max, w->arena);
+        nf_hpa_init(s->hpa, &spec->scaler, spec->replicas_min, spec->replicas_max,
+                    w->arena);
     } else {
         s->kpa = NF_NEW(w->arena, struct nf_kpa);
-        nf_kpa_init(s->kpa, &spec->scaler, spec->replicas_min, spec->replicas_max, w->arena);
+        nf_kpa_init(s->kpa, &spec->scaler, spec->replicas_min, spec->replicas_max,
+                    w->arena);
         nf_kpa_start(s->kpa, 0, s->ready);
     }
     s->pods = NF_NEW_ARRAY(w->arena, s->replica_count, struct nf_pod_sample);

@@ -9,7 +9,8 @@ void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_reque
     double tpot = nf_dist_sample(&s->spec->tpot, &draw);
     nf__station_start(w, s, r);
     nf_timeavg_step(&s->busy_level, w->now, 1);
-    double usd = s->spec->usd_per_request + s->spec->usd_per_input_token * r->input_tokens +
+    double usd = s->spec->usd_per_request +
+                 s->spec->usd_per_input_token * r->input_tokens +
                  s->spec->usd_per_output_token * r->output_tokens;
     r->cost_usd += usd;
     s->usage_usd += r->is_measured ? usd : 0;
@@ -17,7 +18,8 @@ void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_reque
     if (r->output_tokens > 0) {
         r->first_token = w->now + nf_time_of_s(ttft) + r->return_ns;
     }
-    nf__schedule(w, w->now + nf_time_of_s(ttft + generation), NF_EV_PRICED_END, r->self, 0);
+    nf__schedule(w, w->now + nf_time_of_s(ttft + generation), NF_EV_PRICED_END, r->self,
+                 0);
 }
 
 void nf__priced_end(struct nf_world *w, uint32_t request)

@@ -58,8 +58,8 @@ void nf__request_free(struct nf_world *w, struct nf_request *r)
     w->request_count--;
 }
 
-void nf__request_stream(const struct nf_world *w, const struct nf_request *r, uint64_t entity,
-                        struct nf_stream *out)
+void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
+                        uint64_t entity, struct nf_stream *out)
 {
     *out = w->gateway_stream;
     out->name[0] = entity;
@@ -91,11 +91,13 @@ static void times_of(const struct nf_request *r, nf_time at, nf_time time[NF_MEA
     time[NF_WAIT] = r->wait;
     time[NF_NETWORK] = r->network;
     time[NF_TTFT] = ttft;
-    time[NF_TPOT] =
-        ttft >= 0 && r->output_tokens > 1 ? (latency - ttft) / (r->output_tokens - 1) : -1;
+    time[NF_TPOT] = ttft >= 0 && r->output_tokens > 1
+                        ? (latency - ttft) / (r->output_tokens - 1)
+                        : -1;
 }
 
-static bool is_within_targets(const struct nf_class_spec *c, const nf_time time[NF_MEASURES])
+static bool is_within_targets(const struct nf_class_spec *c,
+                              const nf_time time[NF_MEASURES])
 {
     const double target[NF_MEASURES] = {[NF_LATENCY] = c->target_latency_s,
                                         [NF_TTFT] = c->target_ttft_s,
@@ -148,8 +150,8 @@ static void write_row(struct nf_world *w, const struct nf_request *r,
     w->sinks->row(w->sinks->ctx, &row);
 }
 
-void nf__request_end(struct nf_world *w, struct nf_request *r, enum nf_request_outcome outcome,
-                     nf_time at)
+void nf__request_end(struct nf_world *w, struct nf_request *r,
+                     enum nf_request_outcome outcome, nf_time at)
 {
     struct nf_class_meter *m = &w->meters[r->class_ix];
     m->total.outcome[outcome]++;

@@ -41,13 +41,15 @@ static void occupy(struct nf_world *w, struct nf_station *s, uint32_t replica, i
 
 /* ---- one request a server ---- */
 
-static void begin(struct nf_world *w, struct nf_station *s, struct nf_request *r, uint32_t replica)
+static void begin(struct nf_world *w, struct nf_station *s, struct nf_request *r,
+                  uint32_t replica)
 {
     nf__station_start(w, s, r);
     r->replica = replica;
     occupy(w, s, replica, 1);
-    nf_time service = s->spec->speed == 1 ? r->service_ns
-                                          : nf_time_of_s(nf_time_s(r->service_ns) / s->spec->speed);
+    nf_time service = s->spec->speed == 1
+                          ? r->service_ns
+                          : nf_time_of_s(nf_time_s(r->service_ns) / s->spec->speed);
     nf_time at = service >= NF_TIME_NEVER - w->now ? NF_TIME_NEVER : w->now + service;
     nf__schedule(w, at, NF_EV_SERVICE_END, r->self, s->index);
 }
@@ -101,7 +103,8 @@ static nf_time due_time(const struct nf_world *w, const struct nf_station *s, si
 }
 
 /* The list whose batch may start now, the one with the oldest request first; or NF_NONE, and the time of the next one in *due. */
-static uint32_t ready_list(const struct nf_world *w, const struct nf_station *s, nf_time *due)
+static uint32_t ready_list(const struct nf_world *w, const struct nf_station *s,
+                           nf_time *due)
 {
     uint32_t best = NF_NONE;
     *due = NF_TIME_NEVER;
@@ -117,7 +120,8 @@ static uint32_t ready_list(const struct nf_world *w, const struct nf_station *s,
     return best;
 }
 
-static void begin_batch(struct nf_world *w, struct nf_station *s, uint32_t list, uint32_t replica)
+static void begin_batch(struct nf_world *w, struct nf_station *s, uint32_t list,
+                        uint32_t replica)
 {
     uint32_t slot = slot_new(s);
     struct nf_wait_list *q = &s->lists[list];

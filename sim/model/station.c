@@ -10,7 +10,8 @@
 
 double nf__station_load(const struct nf_station *s)
 {
-    double servers = s->spec->kind == NF_STATION_PRICED ? 1 : (double)s->ready * s->spec->servers;
+    double servers =
+        s->spec->kind == NF_STATION_PRICED ? 1 : (double)s->ready * s->spec->servers;
     return (double)(s->waiting + s->in_service) / (servers > 0 ? servers : 1e-9);
 }
 
@@ -33,7 +34,8 @@ void nf__station_leave(struct nf_world *w, struct nf_station *s, struct nf_reque
 
 /* ---- the waiting list ---- */
 
-void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r, uint32_t list)
+void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
+                      uint32_t list)
 {
     struct nf_wait_list *q = &s->lists[list];
     r->state = NF_R_WAITING;
@@ -119,14 +121,16 @@ static void reject(struct nf_world *w, struct nf_station *s, struct nf_request *
 void nf__station_arrive(struct nf_world *w, struct nf_request *r)
 {
     struct nf_station *s = &w->stations[r->station];
-    if (NF_UNLIKELY(s->waiting >= s->spec->queue_limit) && is_full(s) && !has_free_server(s)) {
+    if (NF_UNLIKELY(s->waiting >= s->spec->queue_limit) && is_full(s) &&
+        !has_free_server(s)) {
         s->series_arrivals++;
         reject(w, s, r);
         return;
     }
     if (s->spec->kind == NF_STATION_PRICED &&
         (s->in_service >= s->spec->concurrency_limit ||
-         (s->spec->rate_limit > 0 && nf_token_bucket_take(&s->bucket, w->now, 1, false) < 1))) {
+         (s->spec->rate_limit > 0 &&
+          nf_token_bucket_take(&s->bucket, w->now, 1, false) < 1))) {
         s->series_arrivals++;
         reject(w, s, r);
         return;
@@ -202,7 +206,8 @@ void nf__station_init(struct nf_world *w)
         struct nf_station *s = &w->stations[i];
         s->spec = &w->spec->stations[i];
         s->index = i;
-        s->name_hash = nf_hash_name(nf_arena_printf(w->arena, "stations.%s", s->spec->name));
+        s->name_hash =
+            nf_hash_name(nf_arena_printf(w->arena, "stations.%s", s->spec->name));
         size_t lists = s->spec->kind == NF_STATION_BATCH ? s->spec->hosting_count : 1;
         s->lists = NF_NEW_ARRAY(w->arena, lists, struct nf_wait_list);
         for (size_t k = 0; k < lists; k++) {

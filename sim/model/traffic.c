@@ -12,9 +12,12 @@ static void drawer_init(struct nf_world *w, struct nf_drawer *d, uint32_t class_
     struct nf_arena *a = w->arena;
     *d = (struct nf_drawer){.class_ix = class_ix, .source = source};
     uint64_t seed = w->spec->seed;
-    nf_stream_init(&d->service, seed, w->replication, nf_arena_printf(a, "%s/service", name));
-    nf_stream_init(&d->tokens, seed, w->replication, nf_arena_printf(a, "%s/tokens", name));
-    nf_stream_init(&d->stages, seed, w->replication, nf_arena_printf(a, "%s/stages", name));
+    nf_stream_init(&d->service, seed, w->replication,
+                   nf_arena_printf(a, "%s/service", name));
+    nf_stream_init(&d->tokens, seed, w->replication,
+                   nf_arena_printf(a, "%s/tokens", name));
+    nf_stream_init(&d->stages, seed, w->replication,
+                   nf_arena_printf(a, "%s/stages", name));
     d->followers = NF_NEW_ARRAY(a, c->stage_count, struct nf_drawer);
     for (size_t i = 0; i < c->stage_count; i++) {
         uint32_t stage = c->stages[i].class_ix;
@@ -44,10 +47,12 @@ static struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
         r->service_ns = nf_time_of_s(nf_dist_sample(&model->service, &d->service));
     } else if (model->kind == NF_MODEL_LLM) {
         bool recorded = c->tokens_from_trace && row != NULL;
-        r->input_tokens = recorded ? row->input_tokens
-                                   : whole_tokens(nf_dist_sample(&c->input_tokens, &d->tokens));
-        r->output_tokens = recorded ? row->output_tokens
-                                    : whole_tokens(nf_dist_sample(&c->output_tokens, &d->tokens));
+        r->input_tokens =
+            recorded ? row->input_tokens
+                     : whole_tokens(nf_dist_sample(&c->input_tokens, &d->tokens));
+        r->output_tokens =
+            recorded ? row->output_tokens
+                     : whole_tokens(nf_dist_sample(&c->output_tokens, &d->tokens));
     }
     r->up_bytes = c->up_bytes + c->bytes_per_token * r->input_tokens;
     r->down_bytes = c->down_bytes + c->bytes_per_token * r->output_tokens;
@@ -79,8 +84,8 @@ static nf_time next_mmpp(struct nf_source *s)
     nf_time t = s->now;
     for (;;) {
         double rate = a->states[s->position].rate;
-        nf_time at =
-            rate > 0 ? later(t, nf_stream_exponential(&s->arrival) / rate) : NF_TIME_NEVER;
+        nf_time at = rate > 0 ? later(t, nf_stream_exponential(&s->arrival) / rate)
+                              : NF_TIME_NEVER;
         if (at <= s->state_end) {
             return at;
         }
@@ -124,7 +129,8 @@ static nf_time next_nhpp(struct nf_source *s)
         const struct nf_rate_point *from = &a->profile[s->position];
         const struct nf_rate_point *to = from + 1;
         t = t < from->at_s ? from->at_s : t;
-        double peak = a->interpolation == NF_INTERP_STEP ? from->rate : fmax(from->rate, to->rate);
+        double peak =
+            a->interpolation == NF_INTERP_STEP ? from->rate : fmax(from->rate, to->rate);
         while (peak > 0 && to->at_s > from->at_s) {
             t += nf_stream_exponential(&s->arrival) / peak;
             if (t >= to->at_s) {

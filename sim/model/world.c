@@ -86,7 +86,8 @@ static void run(struct nf_world *w)
     while (nf_queue_next_time(&w->queue) <= end && nf_queue_pop(&w->queue, &e)) {
         w->now = e.time;
         w->events++;
-        uint64_t what = (uint64_t)e.time ^ ((uint64_t)e.kind << 56) ^ ((uint64_t)e.target << 32);
+        uint64_t what =
+            (uint64_t)e.time ^ ((uint64_t)e.kind << 56) ^ ((uint64_t)e.target << 32);
         w->trajectory = (w->trajectory ^ what) * UINT64_C(0x9e3779b97f4a7c15);
         w->trajectory ^= w->trajectory >> 29;
         handle(w, &e);
@@ -100,7 +101,9 @@ static void run(struct nf_world *w)
 static void print_context(void *ctx)
 {
     const struct nf_world *w = ctx;
-    fprintf(stderr, "scenario %s, seed %" PRIu64 ", replication %" PRIu32 ", simulated time %" PRId64 " ns\n",
+    fprintf(stderr,
+            "scenario %s, seed %" PRIu64 ", replication %" PRIu32
+            ", simulated time %" PRId64 " ns\n",
             w->spec->name, w->spec->seed, w->replication, w->now);
 }
 
@@ -169,8 +172,8 @@ void nf_outcome_fini(struct nf_outcome *out)
 
 const char *nf_measure_name(enum nf_measure m)
 {
-    static const char *const names[NF_MEASURES] = {"latency_s", "wait_s", "network_s", "ttft_s",
-                                                   "tpot_s"};
+    static const char *const names[NF_MEASURES] = {"latency_s", "wait_s", "network_s",
+                                                   "ttft_s", "tpot_s"};
     return names[m];
 }
 
@@ -183,6 +186,7 @@ const char *nf_statistic_name(enum nf_statistic s)
 
 const char *nf_outcome_name(enum nf_request_outcome o)
 {
-    static const char *const names[NF_OUTCOMES] = {"completed", "rejected", "timed_out", "failed"};
+    static const char *const names[NF_OUTCOMES] = {"completed", "rejected", "timed_out",
+                                                   "failed"};
     return names[o];
 }

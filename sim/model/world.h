@@ -65,29 +65,31 @@ struct nf_request {
     uint32_t class_ix, source, site;
     uint32_t number; /* of its drawer: names its own random draws */
     uint8_t state, tries;
-    bool is_measured; /* offered after the warm-up */
-    bool is_started;  /* LLM: has been scheduled once */
+    bool is_measured;                /* offered after the warm-up */
+    bool is_started;                 /* LLM: has been scheduled once */
     uint32_t station, hosting, link; /* of the present try; NF_NONE before the first */
     uint32_t replica;
-    uint32_t prev, next; /* station queue, or free list */
-    uint32_t chain;      /* batch, or replica's own queue */
+    uint32_t prev, next;     /* station queue, or free list */
+    uint32_t chain;          /* batch, or replica's own queue */
     uint32_t child, sibling; /* stages drawn with it */
     uint32_t input_tokens, output_tokens;
     nf_time arrival;
-    nf_time entered;       /* at the present station */
-    nf_time began;         /* present phase: send time or start of service */
-    nf_time service_ns;    /* drawn demand at speed 1 */
+    nf_time entered;    /* at the present station */
+    nf_time began;      /* present phase: send time or start of service */
+    nf_time service_ns; /* drawn demand at speed 1 */
     nf_time wait, network, service;
-    nf_time first_token;   /* at the client; -1: none */
+    nf_time first_token; /* at the client; -1: none */
     nf_time deadline;
-    nf_time return_ns;     /* latency of the way back, drawn with the way there */
+    nf_time return_ns; /* latency of the way back, drawn with the way there */
     double up_bytes, down_bytes, cost_usd;
     /* LLM */
-    uint32_t computed; /* tokens in the KV cache while prefilling; prompt length when decoding began */
+    uint32_t
+        computed; /* tokens in the KV cache while prefilling; prompt length when decoding began */
     uint32_t generated, blocks;
     uint64_t decode_start; /* engine clock when decoding began */
     uint32_t run_prev, run_next;
-    uint64_t finish_clock; /* engine clock at which its last token is out; 0: not decoding */
+    uint64_t
+        finish_clock; /* engine clock at which its last token is out; 0: not decoding */
 };
 
 enum { NF_CHUNK_BITS = 10, NF_CHUNK = 1 << NF_CHUNK_BITS };
@@ -106,7 +108,7 @@ struct nf_source {
     const struct nf_source_spec *spec;
     struct nf_drawer drawer;
     struct nf_stream arrival;
-    size_t position; /* MMPP state, NHPP segment, trace row */
+    size_t position;   /* MMPP state, NHPP segment, trace row */
     nf_time state_end; /* MMPP */
     nf_time now;       /* time of the last arrival drawn */
     double peak_rate;  /* NHPP: majorant of the present segment */
@@ -123,7 +125,8 @@ struct nf_transfer {
 /* One direction of a link: transfers under way share its bandwidth equally. */
 struct nf_pipe {
     double bandwidth; /* byte/s; 0: unlimited */
-    double served;    /* virtual bytes every transfer under way has got since the pipe was last idle */
+    double
+        served; /* virtual bytes every transfer under way has got since the pipe was last idle */
     nf_time updated;
     struct nf_transfer *heap;
     uint32_t count, cap, started;
@@ -141,7 +144,12 @@ struct nf_link {
 
 /* ---- stations ---- */
 
-enum nf_replica_state { NF_REPLICA_OFF, NF_REPLICA_STARTING, NF_REPLICA_READY, NF_REPLICA_DRAINING };
+enum nf_replica_state {
+    NF_REPLICA_OFF,
+    NF_REPLICA_STARTING,
+    NF_REPLICA_READY,
+    NF_REPLICA_DRAINING
+};
 
 enum { NF_RUN_STEPS = 64 };
 
@@ -159,21 +167,25 @@ struct nf_llm_engine_state {
     uint64_t clock;          /* decode steps done by this engine */
     uint64_t decode_context; /* sum of lengths of decoding sequences */
     uint64_t free_blocks;
-    uint32_t *phase;         /* sequences whose next token opens a block when clock % block_tokens is the index */
-    struct nf_heap_entry *finish; /* binary heap of decoding sequences by their last step */
+    uint32_t *
+        phase; /* sequences whose next token opens a block when clock % block_tokens is the index */
+    struct nf_heap_entry
+        *finish; /* binary heap of decoding sequences by their last step */
     uint32_t finish_count, finish_cap;
     uint32_t *chunk_request, *chunk_tokens;
     uint32_t chunk_count, chunk_cap;
     nf_time run_end[NF_RUN_STEPS];
     uint32_t run_steps; /* steps under way; 0: idle */
-    bool is_closing;    /* inside the end of a step: the next one is planned when it is over */
+    bool
+        is_closing; /* inside the end of a step: the next one is planned when it is over */
     uint32_t aborted; /* zombies among the running, to be removed at the step's end */
 };
 
 struct nf_replica {
     uint8_t state;
     uint32_t generation;
-    uint32_t inside; /* requests or batches in service (servers, batch); accepted requests (LLM) */
+    uint32_t
+        inside; /* requests or batches in service (servers, batch); accepted requests (LLM) */
     nf_time started;
     struct nf_llm_engine_state *llm;
     struct nf_timeavg busy; /* servers busy, or engine iterating */
@@ -190,7 +202,7 @@ struct nf_station {
     /* waiting requests in order of arrival; BATCH: one list a hosting */
     struct nf_wait_list {
         uint32_t head, tail, count;
-    } *lists;
+    } * lists;
     uint32_t first_unassigned; /* LLM: first in lists[0] that no replica has accepted */
     int64_t waiting;
     int64_t in_service;
@@ -214,9 +226,11 @@ struct nf_station {
     uint32_t scaler_ticks;
     double *pod_busy; /* busy integral of each replica at the last HPA tick */
     /* meters, from the end of the warm-up */
-    struct nf_timeavg wait_level, service_level, busy_level, capacity_level, ready_level, billed_level;
-    uint64_t arrivals, departures, rejections, started, preemptions, iterations, batched, cold_starts;
-    uint64_t sojourn_ns, wait_ns;      /* sums modulo 2^64 */
+    struct nf_timeavg wait_level, service_level, busy_level, capacity_level, ready_level,
+        billed_level;
+    uint64_t arrivals, departures, rejections, started, preemptions, iterations, batched,
+        cold_starts;
+    uint64_t sojourn_ns, wait_ns;        /* sums modulo 2^64 */
     uint64_t entered_sum, window_before; /* modulo 2^64: see meters.c */
     uint32_t replicas_max_seen;
     double usage_usd; /* priced: tokens and requests of measured requests */
@@ -247,7 +261,8 @@ struct nf_choice {
 struct nf_class_meter {
     struct nf_counts total, measured;
     struct nf_histogram *time; /* NF_MEASURES of them */
-    struct nf_batch_means *means[NF_MEASURES]; /* NULL unless there is only one replication */
+    struct nf_batch_means
+        *means[NF_MEASURES]; /* NULL unless there is only one replication */
     uint64_t target_met, retries;
     uint64_t *routes;
     bool has_target;
@@ -291,14 +306,17 @@ static inline void nf__schedule(struct nf_world *w, nf_time at, enum nf_event_ki
 /* request.c: life cycle and outcome. */
 struct nf_request *nf__request_new(struct nf_world *w);
 void nf__request_free(struct nf_world *w, struct nf_request *r);
-void nf__request_offer(struct nf_world *w, struct nf_request *r);   /* it arrives at the gateway, now */
-void nf__request_deliver(struct nf_world *w, struct nf_request *r); /* the answer is at the client, now */
-void nf__request_end(struct nf_world *w, struct nf_request *r, enum nf_request_outcome outcome,
+void nf__request_offer(struct nf_world *w,
+                       struct nf_request *r); /* it arrives at the gateway, now */
+void nf__request_deliver(struct nf_world *w,
+                         struct nf_request *r); /* the answer is at the client, now */
+void nf__request_end(struct nf_world *w, struct nf_request *r,
+                     enum nf_request_outcome outcome,
                      nf_time at); /* records; the caller frees or makes a zombie */
 void nf__request_timeout(struct nf_world *w, uint32_t ix, uint32_t generation);
 /* A stream of this request's own for draws that a station or link makes: equal whatever the policy. */
-void nf__request_stream(const struct nf_world *w, const struct nf_request *r, uint64_t entity,
-                        struct nf_stream *out);
+void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
+                        uint64_t entity, struct nf_stream *out);
 
 /* traffic.c */
 void nf__traffic_init(struct nf_world *w);
@@ -307,7 +325,8 @@ void nf__traffic_arrive(struct nf_world *w, uint32_t source);
 /* gateway.c */
 void nf__gateway_init(struct nf_world *w);
 void nf__gateway_route(struct nf_world *w, struct nf_request *r);
-void nf__gateway_rejected(struct nf_world *w, struct nf_request *r); /* by its station: retry or end */
+void nf__gateway_rejected(struct nf_world *w,
+                          struct nf_request *r); /* by its station: retry or end */
 
 /* link.c */
 void nf__link_init(struct nf_world *w);
@@ -315,20 +334,28 @@ void nf__link_fini(struct nf_world *w);
 void nf__link_up(struct nf_world *w, struct nf_request *r);
 void nf__link_down(struct nf_world *w, struct nf_request *r);
 void nf__link_pipe(struct nf_world *w, uint32_t pipe, uint64_t generation);
-void nf__link_arrived(struct nf_world *w, struct nf_request *r); /* latency of the way there is over */
+void nf__link_arrived(struct nf_world *w,
+                      struct nf_request *r); /* latency of the way there is over */
 
 /* station.c */
 void nf__station_init(struct nf_world *w);
 void nf__station_arrive(struct nf_world *w, struct nf_request *r);
-void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r, uint32_t list);
-void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_request *r, uint32_t list);
+void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
+                      uint32_t list);
+void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
+                        uint32_t list);
 void nf__station_start(struct nf_world *w, struct nf_station *s, struct nf_request *r);
-void nf__station_leave(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* meters only */
-void nf__station_done(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* leaves with its answer */
-void nf__station_fail(struct nf_world *w, struct nf_station *s, struct nf_request *r); /* can never be served */
-void nf__station_cancel(struct nf_world *w, struct nf_request *r); /* client gave up: waiting or in service */
-void nf__station_capacity_changed(struct nf_world *w, struct nf_station *s); /* a replica became ready */
-double nf__station_load(const struct nf_station *s); /* inside per ready server */
+void nf__station_leave(struct nf_world *w, struct nf_station *s,
+                       struct nf_request *r); /* meters only */
+void nf__station_done(struct nf_world *w, struct nf_station *s,
+                      struct nf_request *r); /* leaves with its answer */
+void nf__station_fail(struct nf_world *w, struct nf_station *s,
+                      struct nf_request *r); /* can never be served */
+void nf__station_cancel(struct nf_world *w,
+                        struct nf_request *r); /* client gave up: waiting or in service */
+void nf__station_capacity_changed(struct nf_world *w,
+                                  struct nf_station *s); /* a replica became ready */
+double nf__station_load(const struct nf_station *s);     /* inside per ready server */
 
 /* servers.c: one request or one batch at a time a server */
 void nf__servers_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
@@ -354,7 +381,8 @@ void nf__pool_init(struct nf_world *w, struct nf_station *s);
 void nf__pool_tick(struct nf_world *w, uint32_t station);
 void nf__pool_replica_ready(struct nf_world *w, uint32_t station, uint64_t arg);
 void nf__pool_set(struct nf_world *w, struct nf_station *s, uint32_t desired);
-void nf__pool_idle(struct nf_world *w, struct nf_station *s, uint32_t replica); /* a draining one is empty */
+void nf__pool_idle(struct nf_world *w, struct nf_station *s,
+                   uint32_t replica); /* a draining one is empty */
 
 /* meters.c */
 void nf__meters_init(struct nf_world *w);
