@@ -18,7 +18,7 @@ struct nf_theory {
     double time_mean, time_p50, time_p99; /* wait and service, of served requests */
     double utilization;                   /* busy share of the servers */
     double queue_mean;                    /* requests that wait, time average */
-    double loss;                          /* share of offered requests that found no room */
+    double loss; /* share of offered requests that found no room */
 };
 
 /* M/M/c, c >= 1, lambda < c mu. Gross 2.3; wait and sojourn distributions: Gross 2.3.1 and problem 2.27. */
@@ -26,7 +26,8 @@ struct nf_theory nf_theory_mmc(double lambda, double mu, unsigned servers);
 
 /* M/M/c/K: at most `room` >= servers requests inside; room == servers is Erlang's loss system. Any lambda > 0.
  * Gross 2.4 and 2.5; the wait of an accepted request is a mixture of Erlang times (Gross 2.4.1). */
-struct nf_theory nf_theory_mmck(double lambda, double mu, unsigned servers, unsigned room);
+struct nf_theory nf_theory_mmck(double lambda, double mu, unsigned servers,
+                                unsigned room);
 
 /* M/D/1. Mean: Pollaczek-Khinchine. Distribution of the wait: Erlang 1909 (Tijms 9.5.1 with c = 1). */
 struct nf_theory nf_theory_md1(double lambda, double service);
@@ -46,7 +47,9 @@ struct nf_theory nf_theory_fixed_batch(double lambda, unsigned batch, double ser
 /* Parts, public for their tests. */
 double nf_theory_erlang_b(double offered, unsigned servers); /* offered = lambda / mu */
 double nf_theory_erlang_c(double offered, unsigned servers); /* offered < servers */
-double nf_theory_md1_wait_tail(double lambda, double service, double t); /* P(W > t), t <= 30 services */
-double nf_theory_batch_wait_mean(double lambda, unsigned batch, double service); /* of a full batch */
+double nf_theory_md1_wait_tail(double lambda, double service,
+                               double t); /* P(W > t), t <= 30 services */
+double nf_theory_batch_wait_mean(double lambda, unsigned batch,
+                                 double service); /* of a full batch */
 
 #endif
