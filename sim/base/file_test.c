@@ -1,0 +1,225 @@
+/* file_test.c - limits and errors of reading; a file appears whole or not at all. Works in folders of its own. */
+#include "base/file.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+static const struct nf_place nowhere = {0};
+
+struct desk {
+    struct nf_arena arena;
+    struct nf_diags diags;
+    const char *folder;
+};
+
+static void desk_init(struct desk *k)
+{
+    nf_arena_init(&k->arena);
+    nf_diags_init(&k->diags, &k->arena);
+    k->folder = mkdtemp(nf_arena_strdup(&k->arena, "/tmp/nf_file_test_XXXXXX"));
+    cr_assert_not_null(k->folder);
+}
+
+static void desk_fini(struct desk *k)
+{
+    cr_assert_eq(rmdir(k->folder), 0, "something was left in the folder");
+    nf_arena_fini(&k->arena);
+}
+
+static const char *path_in(struct desk *k, const char *name)
+{
+    return nf_arena_printf(&k->arena, "%s/%s", k->folder, name);
+}
+
+static void put(const char *path, const char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    cr_assert_not_null(f);
+    cr_assert_eq(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
+Test(file, reads_all_bytes_and_ends_them)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *path = path_in(&k, "a.yaml"), *data = NULL;
+    size_t n = 0;
+    put(path, "a\0b\n", 4);
+    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
+    cr_assert_eq(n, 4);
+    cr_assert_arr_eq(data, "a\0b\n", 5);
+    put(path, "", 0);
+    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
+    cr_assert_eq(n, 0);
+    cr_assert_str_eq(data, "");
+    unlink(path);
+    desk_fini(&k);
+}
+
+Test(file, reads_what_is_larger_than_the_first_buffer)
+{
+    struct desk k;
+    desk_init(&k);
+    static char bytes[300007];
+    memset(bytes, 'z', sizeof bytes);
+    bytes[sizeof bytes - 1] = '!';
+    const char *path = path_in(&k, "large"), *data = NULL;
+    size_t n = 0;
+    put(path, bytes, sizeof bytes);
+    cr_assert_eq(nf_file_read(path, 1 << 20, nowhere, &k.arena, &data, &n, &k.diags),
+                 NF_OK);
+    cr_assert_eq(n, sizeof bytes);
+    cr_assert_eq(memcmp(data, bytes, n), 0);
+    unlink(path);
+    desk_fini(&k);
+}
+
+Test(file, too_large_is_refused_also_without_a_known_size)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *path = path_in(&k, "a.yaml"), *data = NULL;
+    size_t n = 77;
+    put(path, "12345", 5);
+    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &data, &n, &k.diags),
+                 NF_E_LIMIT);
+    cr_assert_eq(
+        nf_file_read("/dev/zero", 100000, nowhere, &k.arena, &data, &n, &k.diags),
+        NF_E_LIMIT);
+    cr_assert_eq(n, 77);
+    cr_assert_not_null(strstr(k.diags.items[0].message, "at most 4 bytes"));
+    unlink(path);
+    desk_fini(&k);
+}
+
+Test(file, missing_file_and_folder_tell_why)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *data = NULL;
+    size_t n = 0;
+    struct nf_place from = {"s.yaml", 7, 3};
+    cr_assert_eq(
+        nf_file_read(path_in(&k, "none"), 99, from, &k.arena, &data, &n, &k.diags),
+        NF_E_IO);
+    cr_assert_eq(nf_file_read(k.folder, 99, from, &k.arena, &data, &n, &k.diags),
+                 NF_E_IO);
+    cr_assert_not_null(
+        strstr(k.diags.items[0].message, "none\": No such file or directory"));
+    cr_assert_not_null(strstr(k.diags.items[1].message, "Is a directory"));
+    cr_assert_eq(k.diags.items[0].place.line, 7);
+    cr_assert_eq(nf_diags_status(&k.diags), NF_E_IO);
+    desk_fini(&k);
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+Test(file, publishing_replaces_the_old_file_whole)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *path = path_in(&k, "run.h5"), *data = NULL;
+    size_t n = 0;
+    put(path, "old", 3);
+    const char *temporary = nf_file_temporary(path, &k.arena);
+    cr_assert(nf_text_starts_with(temporary,
+                                  nf_arena_printf(&k.arena, "%s/.run.h5.", k.folder)));
+    put(temporary, "new bytes", 9);
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
+    cr_assert_str_eq(data, "old");
+    cr_assert_eq(nf_file_publish(temporary, path, &k.diags), NF_OK);
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
+    cr_assert_str_eq(data, "new bytes");
+    cr_assert(!exists(temporary));
+    unlink(path);
+    desk_fini(&k);
+}
+
+Test(file, a_failed_publication_leaves_the_target_and_no_temporary)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *target = path_in(&k, "folder");
+    const char *temporary = nf_file_temporary(target, &k.arena);
+    cr_assert_eq(mkdir(target, 0700), 0);
+    put(temporary, "x", 1);
+    cr_assert_eq(nf_file_publish(temporary, target, &k.diags), NF_E_IO);
+    cr_assert(!exists(temporary));
+    const char *path = path_in(&k, "out");
+    put(path, "old", 3);
+    cr_assert_eq(nf_file_publish(path_in(&k, "never-written"), path, &k.diags), NF_E_IO);
+    cr_assert(exists(path));
+    unlink(path);
+    rmdir(target);
+    desk_fini(&k);
+}
+
+Test(file, targets_that_cannot_be_replaced_are_told_beforehand)
+{
+    struct desk k;
+    desk_init(&k);
+    cr_assert_eq(nf_file_check_target(path_in(&k, "new.h5"), &k.diags), NF_OK);
+    cr_assert_eq(nf_file_check_target("new.h5", &k.diags), NF_OK);
+    cr_assert_eq(nf_file_check_target(path_in(&k, "no/such/folder.h5"), &k.diags),
+                 NF_E_IO);
+    cr_assert_eq(nf_file_check_target("/dev/null", &k.diags), NF_E_IO);
+    cr_assert_eq(nf_file_check_target(k.folder, &k.diags), NF_E_IO);
+    cr_assert_eq(nf_file_check_target("", &k.diags), NF_E_IO);
+    cr_assert_not_null(strstr(k.diags.items[1].message, "not a regular file"));
+    desk_fini(&k);
+}
+
+/* The id of a process that is gone. */
+static long dead_process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    return (long)pid;
+}
+
+Test(file, temporaries_of_dead_processes_are_removed)
+{
+    struct desk k;
+    desk_init(&k);
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    const char *path = path_in(&k, "run.h5");
+    long dead = dead_process();
+    const char *stale =
+        path_in(&k, nf_arena_printf(&k.arena, ".run.h5.%ld@%s.part", dead, host));
+    const char *kept[] = {
+        path_in(&k, nf_arena_printf(&k.arena, ".run.h5.%ld@%s.part", (long)getppid(),
+                                    host)), /* lives */
+        path_in(&k, nf_arena_printf(&k.arena, ".run.h5.%ld@elsewhere.part",
+                                    dead)), /* another host */
+        path_in(&k, nf_arena_printf(&k.arena, ".run2.h5.%ld@%s.part", dead,
+                                    host)), /* another file */
+        path_in(&k, nf_arena_printf(&k.arena, ".run.h5.%ldx@%s.part", dead,
+                                    host)), /* not a process */
+        path_in(&k, nf_arena_printf(&k.arena, ".run.h5.-%ld@%s.part", dead, host))};
+    put(stale, "x", 1);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        put(kept[i], "x", 1);
+    }
+    nf_file_temporary(path, &k.arena);
+    cr_assert(!exists(stale));
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        cr_assert(exists(kept[i]), "%s", kept[i]);
+        unlink(kept[i]);
+    }
+    desk_fini(&k);
+}
