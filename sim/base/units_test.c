@@ -195,7 +195,7 @@ Test(units, rounded_texts_have_four_digits)
                      "66.67%");
     cr_assert_str_eq(nf_units_format(1e-320, NF_DIM_TIME, false, buf, sizeof buf),
                      "1e-320 s");
-    cr_assert_str_eq(nf_units_format(INFINITY, NF_DIM_TIME, false, buf, sizeof buf),
+    cr_assert_str_eq(nf_units_format(HUGE_VAL, NF_DIM_TIME, false, buf, sizeof buf),
                      "inf");
 }
 
