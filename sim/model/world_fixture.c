@@ -47,12 +47,14 @@ struct nf_model_spec *nf_fixture_model(struct nf_fixture *f, enum nf_model_kind 
 {
     NF_ASSERT(f->spec.model_count < NF_FIXTURE_MAX);
     struct nf_model_spec *m = &f->models[f->spec.model_count++];
-    *m = (struct nf_model_spec){.name = "model", .kind = kind, .service = nf_dist_constant(1)};
+    *m = (struct nf_model_spec){
+        .name = "model", .kind = kind, .service = nf_dist_constant(1)};
     return m;
 }
 
-struct nf_station_spec *nf_fixture_station(struct nf_fixture *f, enum nf_station_kind kind,
-                                           uint32_t model, double latency_s)
+struct nf_station_spec *nf_fixture_station(struct nf_fixture *f,
+                                           enum nf_station_kind kind, uint32_t model,
+                                           double latency_s)
 {
     size_t ix = f->spec.station_count++;
     NF_ASSERT(ix < NF_FIXTURE_MAX);
@@ -87,7 +89,8 @@ struct nf_station_spec *nf_fixture_station(struct nf_fixture *f, enum nf_station
     return s;
 }
 
-struct nf_class_spec *nf_fixture_class(struct nf_fixture *f, const char *name, uint32_t model)
+struct nf_class_spec *nf_fixture_class(struct nf_fixture *f, const char *name,
+                                       uint32_t model)
 {
     size_t ix = f->spec.class_count++;
     NF_ASSERT(ix < NF_FIXTURE_MAX);
@@ -99,7 +102,8 @@ struct nf_class_spec *nf_fixture_class(struct nf_fixture *f, const char *name, u
     return &f->classes[ix];
 }
 
-void nf_fixture_arrivals(struct nf_fixture *f, size_t ix, const struct nf_trace_row *rows, size_t n)
+void nf_fixture_arrivals(struct nf_fixture *f, size_t ix, const struct nf_trace_row *rows,
+                         size_t n)
 {
     f->sources[ix].arrivals.trace = rows;
     f->sources[ix].arrivals.trace_count = n;
@@ -113,7 +117,8 @@ void nf_fixture_run(struct nf_fixture *f, struct nf_outcome *out)
     nf_world_run(&f->spec, 0, &f->sinks, out);
 }
 
-struct nf_llm_cost nf_fixture_llm(uint64_t blocks, unsigned max_sequences, unsigned max_tokens)
+struct nf_llm_cost nf_fixture_llm(uint64_t blocks, unsigned max_sequences,
+                                  unsigned max_tokens)
 {
     struct nf_llm_cost c = {.step_s = 1e-3,
                             .token_s = 10e-6,

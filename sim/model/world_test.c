@@ -38,7 +38,8 @@ Test(world, serves_first_come_first_served)
     const double wait[] = {0, 200, 350, 0};
     cr_assert_eq(f.row_count, 4);
     for (int i = 0; i < 4; i++) {
-        cr_assert_eq(f.rows[i].wait, ms(wait[i]), "request %d waited %ld ns", i, (long)f.rows[i].wait);
+        cr_assert_eq(f.rows[i].wait, ms(wait[i]), "request %d waited %ld ns", i,
+                     (long)f.rows[i].wait);
         cr_assert_eq(f.rows[i].network, ms(14));
         cr_assert_eq(f.rows[i].service, ms(300));
         cr_assert_eq(f.rows[i].latency, ms(wait[i] + 314));
@@ -112,7 +113,8 @@ Test(world, a_batch_waits_for_its_delay)
         {0, 0, 0}, {1000000, 0, 0}, {2000000, 0, 0}, {30000000, 0, 0}};
     nf_fixture_model(&f, NF_MODEL_DNN);
     struct nf_station_spec *s = nf_fixture_station(&f, NF_STATION_BATCH, 0, 0);
-    f.hostings[0].dnn = (struct nf_dnn_cost){.fixed_s = 2e-3, .per_sample_s = 3e-3, .batch = 4};
+    f.hostings[0].dnn =
+        (struct nf_dnn_cost){.fixed_s = 2e-3, .per_sample_s = 3e-3, .batch = 4};
     s->batch_max = 4;
     s->batch_delay = ms(10);
     nf_fixture_class(&f, "frames", 0);
@@ -218,7 +220,8 @@ Test(world, a_priced_endpoint_bills_tokens_and_limits_concurrency)
 /* 6 requests a minute, bucket of 2: of three together the third is refused; 10 s later one token is back. */
 Test(world, a_priced_endpoint_limits_its_rate)
 {
-    static const struct nf_trace_row rows[] = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {10000000000, 0, 0}};
+    static const struct nf_trace_row rows[] = {
+        {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {10000000000, 0, 0}};
     nf_fixture_model(&f, NF_MODEL_SERVICE);
     struct nf_station_spec *s = nf_fixture_station(&f, NF_STATION_PRICED, 0, 0);
     s->tier = NF_TIER_MAAS;
@@ -244,7 +247,8 @@ Test(world, an_edge_node_costs_its_share_and_its_power)
     s->electricity_usd_per_joule = 0.15 / 3.6e6;
     nf_fixture_class(&f, "load", 0);
     nf_fixture_run(&f, &out);
-    cr_assert_float_eq(out.cost.edge, 2500 * 1000 / (3 * 365 * 86400.0) + 0.072 * 1000 / 3600 * 0.15,
+    cr_assert_float_eq(out.cost.edge,
+                       2500 * 1000 / (3 * 365 * 86400.0) + 0.072 * 1000 / 3600 * 0.15,
                        1e-12);
     cr_assert_float_eq(out.energy_kwh, 0.072 * 1000 / 3600, 1e-12);
 }
@@ -274,7 +278,8 @@ Test(world, a_growing_queue_is_called_saturated)
     nf_fixture_class(&f, "load", 0);
     f.spec.duration = 20000 * NF_SECOND;
     f.spec.write_requests = false;
-    f.sources[0].arrivals = (struct nf_arrival_spec){.kind = NF_ARRIVAL_POISSON, .rate = 1.15};
+    f.sources[0].arrivals =
+        (struct nf_arrival_spec){.kind = NF_ARRIVAL_POISSON, .rate = 1.15};
     nf_fixture_run(&f, &out);
     cr_assert(out.stations[0].is_saturated);
     nf_outcome_fini(&out);
