@@ -314,11 +314,7 @@ static double objective_value(const struct gather *g, const struct nf_outcome *o
     if (statistic >= 0) {
         return c->time_s[measure][statistic];
     }
-    const struct nf_histogram *h = c->times                ? &c->times[measure]
-                                   : measure == NF_LATENCY ? c->latency
-                                                           : NULL;
-    NF_ASSERT(h != NULL);
-    return nf_histogram_quantile(h, sla->quantile) * 1e-9;
+    return nf_histogram_quantile(&c->times[measure], sla->quantile) * 1e-9;
 }
 
 static void make_sla(struct nf_report *report, struct gather *g, struct nf_arena *arena)
