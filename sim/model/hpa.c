@@ -312,16 +312,13 @@ static struct nf_hpa_count count_of(const struct nf_hpa *h, nf_time now, int32_t
     if (h->metric.kind == NF_HPA_RESOURCE || h->metric.kind == NF_HPA_PODS) {
         return nf_hpa_per_pod(&h->metric, now, current, pods, n);
     }
-    int64_t sum = 0;
-    bool has_metric = false;
-    for (size_t i = 0; i < n; i++) {
-        if (pods[i].has_metric) {
-            sum = nf_hpa_add(sum, pods[i].value_m);
-            has_metric = true;
-        }
-    }
-    if (!has_metric) {
+    if (n == 0) {
         return (struct nf_hpa_count){.error = NF_HPA_NO_METRICS};
+    }
+    /* The total does not come from the pods: whether their own metrics are there does not matter. */
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum = nf_hpa_add(sum, pods[i].value_m);
     }
     return nf_hpa_total(&h->metric, current, sum, pods, n);
 }

@@ -6,7 +6,7 @@
  * Why:    decisions of the real controller, integer truncation included, so that a scenario can be compared with a cluster.
  * Model:  rules of Kubernetes >= 1.33 (pkg/controller/podautoscaler: replica_calculator.go, horizontal.go). Utilization is taken as a
  *         Resource metric (integer percent, the readiness rules of cpu), concurrency as a Pods metric (average value), queue
- *         as an External metric (average value of the sum over all samples). A scaler has one metric.
+ *         as an External metric (average value of the sum over all samples, `has_metric` or not). A scaler has one metric.
  * Cost:   O(pods + logged recommendations + logged events) a decision; the logs are as long as the windows need.
  * Owner:  caller owns struct nf_hpa; logs grow in the arena given to nf_hpa_init. No world, no clock, no randomness.
  * Units:  nf_time; metric values in thousandths (nf_hpa_milli); utilization in thousandths of a replica.

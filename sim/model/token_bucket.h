@@ -34,22 +34,25 @@ static inline void nf_token_bucket_init(struct nf_token_bucket *b, double max,
     *b = (struct nf_token_bucket){max, fmax(fabs(rate), NF_TOKEN_RATE_MIN), max, now};
 }
 
+/* Division, not a factor of 1e-9: whole seconds stay whole. */
 static inline void nf_token_bucket_refill(struct nf_token_bucket *b, nf_time now)
 {
-    b->tokens = fmin(b->max, b->tokens + nf_time_s(now - b->last) * b->rate);
+    b->tokens = fmin(b->max, b->tokens + (double)(now - b->last) / 1e9 * b->rate);
     b->last = now;
 }
 
-/* Take n tokens, or none when fewer are there; partial: as many whole tokens as there are. Returns how many. */
+/* Take n tokens, or none when fewer are there; partial: as many whole tokens as there are. Returns how many. Times are whole
+ * nanoseconds, so a token that is due within one counts as there: requests that come exactly at the rate all pass. */
 static inline double nf_token_bucket_take(struct nf_token_bucket *b, nf_time now,
                                           double n, bool partial)
 {
     nf_token_bucket_refill(b, now);
-    double taken = partial ? fmin(n, floor(fmax(b->tokens, 0))) : n;
-    if (b->tokens < taken) {
+    double there = b->tokens + b->rate * 1e-9;
+    double taken = partial ? fmin(n, floor(fmax(there, 0))) : n;
+    if (taken <= 0 || there < taken) {
         return 0;
     }
-    b->tokens -= taken;
+    b->tokens = fmax(b->tokens - taken, 0);
     return taken;
 }
 
