@@ -12,7 +12,7 @@ typedef double (*nf_tail_fn)(const void *ctx, double t);
 static double quantile(nf_tail_fn tail, const void *ctx, double q, double scale)
 {
     double at_zero = 1.0 - tail(ctx, 0.0);
-    double margin = fmin(0.02, 0.5 * (1.0 - q));
+    double margin = fmin(0.1, 0.5 * (1.0 - q));
     if (at_zero >= q + margin) {
         return 0.0;
     }

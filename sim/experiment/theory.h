@@ -7,7 +7,7 @@
  * Source: named at each function. Gross: Gross, Shortle, Thompson, Harris, Fundamentals of Queueing Theory, 4th ed. (2008).
  *         Kleinrock: Queueing Systems, volume 1 (1975). Tijms: A First Course in Stochastic Models (2003).
  * Units:  seconds and 1/s. A quantile that falls into an atom at 0 ("does not wait") is 0; one that is closer to such an atom
- *         than 0.02 (or half of 1 - q) in probability is NAN, because a simulation cannot tell on which side of it it falls.
+ *         than 0.1 (or half of 1 - q) in probability is NAN, because a simulation cannot tell on which side of it it falls.
  * Errors: parameters outside the stated range are our bug (NF_ASSERT).
  */
 #ifndef NF_EXPERIMENT_THEORY_H

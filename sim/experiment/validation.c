@@ -160,7 +160,7 @@ static void expect_fixed_batch(const struct nf_world_spec *spec,
                                struct nf_expectations *list)
 {
     const struct nf_station_spec *s = &spec->stations[0];
-    double service = nf_dnn_batch_s(&s->hostings[0].dnn, s->batch_max);
+    double service = nf_dnn_batch_s(&s->hostings[0].dnn, s->batch_max) / s->speed;
     add_all(spec, nf_theory_fixed_batch(rate(spec), s->batch_max, service), list);
 }
 
@@ -315,6 +315,8 @@ void nf_validation_run(const struct nf_validation_case *which,
         needs_routes = needs_routes || list->items[i].quantity == ROUTE_LATENCY;
     }
     NF_ASSERT(spec->station_count <= STATIONS_MAX);
+    stretched.write_requests = needs_routes;
+    stretched.series_interval = 0;
     struct nf_replicate run = {
         .spec = &stretched,
         .jobs = jobs,
