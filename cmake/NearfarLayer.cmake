@@ -1,6 +1,6 @@
 # nf_layer(NAME [DEPENDS other layers...] [LIBRARIES third-party targets...])
-# One layer of sim/: every *.c beside the calling CMakeLists.txt except *_test.c and *_main.c becomes the static library
-# nf_NAME; every *_test.c together becomes the Criterion program nf_NAME_test. Under ThreadSanitizer there are none:
+# One layer of sim/: every *.c beside the calling CMakeLists.txt except *_test.c, *_fixture.c and *_main.c becomes the static library
+# nf_NAME; *_test.c and *_fixture.c together become the Criterion program nf_NAME_test. Under ThreadSanitizer there are none:
 # libcriterion 2.4.1 does not start there ("Could not initialize inheritable arena"), so what runs on threads is
 # tested by plain programs and by the program itself (tools/CMakeLists.txt, label threads).
 include(CriterionDiscoverTests)
@@ -9,8 +9,8 @@ function(nf_layer name)
   cmake_parse_arguments(L "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
   set(tests ${sources})
-  list(FILTER tests INCLUDE REGEX "_test\\.c$")
-  list(FILTER sources EXCLUDE REGEX "(_test|_main)\\.c$")
+  list(FILTER tests INCLUDE REGEX "_(test|fixture)\\.c$")
+  list(FILTER sources EXCLUDE REGEX "_(test|fixture|main)\\.c$")
   list(TRANSFORM L_DEPENDS PREPEND nf_)
   if(NOT sources)
     return()

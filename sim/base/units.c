@@ -361,7 +361,7 @@ static void shift_digits(const char *plain, int shift, char out[40])
 static bool exact_digits(const struct unit *u, double value, char digits[40])
 {
     double scaled = value * u->div / u->mul, back = 0;
-    double tries[3] = {scaled, nextafter(scaled, INFINITY), nextafter(scaled, -INFINITY)};
+    double tries[3] = {scaled, nextafter(scaled, HUGE_VAL), nextafter(scaled, -HUGE_VAL)};
     size_t shortest = 40;
     for (size_t i = 0; i < 3; i++) {
         char plain[32], shifted[40];

@@ -142,6 +142,7 @@ Test(units, the_reason_names_what_would_be_right)
     check_why("2 USD/hour", NF_DIM_MONEY_RATE, "did you mean USD/h?");
     check_why("0.1 USD/Mtok", NF_DIM_MONEY_TOKEN, "did you mean USD/Mtoken?");
     check_why("70", NF_DIM_FRACTION, "write 70%");
+    check_why("1.01", NF_DIM_FRACTION, "above 1");
     check_why("010", NF_DIM_NONE, "needless 0");
     check_why("1e999 s", NF_DIM_TIME, "outside the range");
     check_why("7G", NF_DIM_COUNT_OF, "units: k, M, B, T, or none");
@@ -195,7 +196,7 @@ Test(units, rounded_texts_have_four_digits)
                      "66.67%");
     cr_assert_str_eq(nf_units_format(1e-320, NF_DIM_TIME, false, buf, sizeof buf),
                      "1e-320 s");
-    cr_assert_str_eq(nf_units_format(INFINITY, NF_DIM_TIME, false, buf, sizeof buf),
+    cr_assert_str_eq(nf_units_format(HUGE_VAL, NF_DIM_TIME, false, buf, sizeof buf),
                      "inf");
 }
 

@@ -185,11 +185,10 @@ Test(queue, inserts_among_the_last_events_of_an_instant)
     struct nf_queue q;
     struct reference r = {0};
     nf_queue_init(&q);
-    for (int i = 0; i < 60; i++) {
-        push_both(&q, &r, 77, i < 40 ? 0 : 255);
-        push_both(&q, &r, 78, 0);
+    for (int i = 0; i < 160; i++) {
+        push_both(&q, &r, i < 120 ? 77 : 78, i < 100 || i >= 120 ? 0 : 255);
     }
-    for (int i = 0; i < 41; i++) {
+    for (int i = 0; i < 101; i++) {
         pop_both(&q, &r);
     }
     push_both(&q, &r, 77, 250);

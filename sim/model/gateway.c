@@ -63,7 +63,7 @@ static int rank_of(const struct nf_world_spec *spec, const struct nf_class_spec 
 
 static double weight_of(const struct nf_gateway_spec *g, uint32_t station)
 {
-    for (size_t i = 0; i < g->order_count; i++) {
+    for (size_t i = 0; i < g->order_count && g->policy == NF_POLICY_WEIGHTED; i++) {
         if (g->order[i] == station) {
             return g->weights[i];
         }

@@ -32,6 +32,11 @@ static uint32_t blocks_for(const struct nf_llm_engine_state *e, uint32_t tokens)
 
 /* ---- decoding sequences by their last step ---- */
 
+static bool ends_before(const struct nf_heap_entry *a, const struct nf_heap_entry *b)
+{
+    return a->clock < b->clock || (a->clock == b->clock && a->order < b->order);
+}
+
 static void finish_push(struct nf_llm_engine_state *e, struct nf_heap_entry x)
 {
     if (e->finish_count == e->finish_cap) {
@@ -39,7 +44,7 @@ static void finish_push(struct nf_llm_engine_state *e, struct nf_heap_entry x)
         e->finish = nf_mem_resize(e->finish, e->finish_cap, sizeof(*e->finish));
     }
     uint32_t i = e->finish_count++;
-    while (i > 0 && x.clock < e->finish[(i - 1) / 2].clock) {
+    while (i > 0 && ends_before(&x, &e->finish[(i - 1) / 2])) {
         e->finish[i] = e->finish[(i - 1) / 2];
         i = (i - 1) / 2;
     }
@@ -56,10 +61,10 @@ static void finish_pop(struct nf_llm_engine_state *e)
             break;
         }
         if (child + 1 < e->finish_count &&
-            e->finish[child + 1].clock < e->finish[child].clock) {
+            ends_before(&e->finish[child + 1], &e->finish[child])) {
             child++;
         }
-        if (last.clock <= e->finish[child].clock) {
+        if (!ends_before(&e->finish[child], &last)) {
             break;
         }
         e->finish[i] = e->finish[child];
@@ -113,7 +118,8 @@ static void decode_begin(struct nf_llm_engine_state *e, struct nf_request *r)
     e->decode_count++;
     e->decode_context += r->computed;
     ++*phase_of(e, r);
-    finish_push(e, (struct nf_heap_entry){r->finish_clock, r->self, r->generation});
+    finish_push(e, (struct nf_heap_entry){r->finish_clock, e->decodes_begun++, r->self,
+                                          r->generation});
 }
 
 /* Brings r's own numbers up to the clock and takes it out of the decoding set. */

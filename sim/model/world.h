@@ -154,7 +154,7 @@ enum nf_replica_state {
 enum { NF_RUN_STEPS = 64 };
 
 struct nf_heap_entry {
-    uint64_t clock;
+    uint64_t clock, order; /* ties end in the order in which they began to decode */
     uint32_t request, generation;
 };
 
@@ -172,6 +172,7 @@ struct nf_llm_engine_state {
     struct nf_heap_entry
         *finish; /* binary heap of decoding sequences by their last step */
     uint32_t finish_count, finish_cap;
+    uint64_t decodes_begun;
     uint32_t *chunk_request, *chunk_tokens;
     uint32_t chunk_count, chunk_cap;
     nf_time run_end[NF_RUN_STEPS];

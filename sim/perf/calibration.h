@@ -30,11 +30,13 @@ struct nf_allreduce {
 };
 
 struct nf_calibration {
-    const char *name;              /* profile name */
-    const char *device;            /* device it belongs to */
-    const char *sha256;            /* identity of the file */
-    enum nf_provenance provenance; /* the weakest of the profile's figures */
-    struct nf_curve gemm[NF_PRECISIONS];
+    const char *name;                    /* profile name */
+    const char *device;                  /* device it belongs to */
+    const char *sha256;                  /* identity of the file */
+    enum nf_provenance provenance;       /* the weakest of the profile's figures */
+    struct nf_curve gemm[NF_PRECISIONS]; /* of language models */
+    struct nf_curve
+        network; /* whole engines (convolutions, encoders), at any precision */
     struct nf_curve prefill_attention;
     struct nf_curve decode_attention;
     struct nf_curve elementwise; /* t0_s per fused pass, em */

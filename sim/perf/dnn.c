@@ -51,11 +51,11 @@ static bool line_of_model(struct line *line, const struct nf_dnn_model *m,
                           const struct nf_device *d, const struct nf_calibration *cal,
                           unsigned batch)
 {
-    if (!cal || !(cal->gemm[m->precision].em > 0) || !(cal->gemm[m->precision].ec > 0) ||
+    if (!cal || !(cal->network.em > 0) || !(cal->network.ec > 0) ||
         !(d->peak[m->precision] > 0) || !(m->work > 0)) {
         return false;
     }
-    const struct nf_curve *g = &cal->gemm[m->precision];
+    const struct nf_curve *g = &cal->network;
     double n = batch > 1 ? (double)batch : 2.0;
     double one = modelled_s(m, d, g, 1);
     double full = modelled_s(m, d, g, n);

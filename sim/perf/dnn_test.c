@@ -32,7 +32,7 @@ static const struct nf_calibration calibration = {
     .name = "none",
     .device = "none",
     .provenance = NF_DERIVED,
-    .gemm = {[NF_INT8] = {.t0_s = 1e-3, .ec = 0.5, .em = 0.5, .p = 1}}};
+    .network = {.t0_s = 1e-3, .ec = 0.5, .em = 0.5, .p = 1}};
 
 static struct nf_dnn_cost prepare(const char *name, unsigned batch)
 {
@@ -118,6 +118,6 @@ Test(dnn, unknown_precision_without_anchor_is_refused)
     char why[300] = "";
     odd.precision = NF_FP8;
     cr_assert(!nf_dnn_prepare(&c, &odd, &device, &calibration, 8, why, sizeof why));
-    cr_assert(strstr(why, "no calibrated fp8 rate"), "%s", why);
+    cr_assert(strstr(why, "no fp8 units"), "%s", why);
     cr_assert(!nf_dnn_prepare(&c, &odd, &device, NULL, 8, why, sizeof why));
 }

@@ -108,7 +108,7 @@ uint64_t nf_quantile_rank(double q, uint64_t n)
 double nf_histogram_quantile(const struct nf_histogram *h, double q)
 {
     if (h->count == 0) {
-        return NAN;
+        return (double)NAN;
     }
     uint64_t left = nf_quantile_rank(q, h->count);
     for (unsigned o = 0; o < OCTAVES; o++) {
@@ -119,8 +119,7 @@ double nf_histogram_quantile(const struct nf_histogram *h, double q)
             left -= h->octave[o][b];
         }
     }
-    NF_ASSERT(!"the bins hold as many observations as were counted");
-    return NAN;
+    nf_bug("the bins hold as many observations as were counted", __FILE__, __LINE__);
 }
 
 double nf_histogram_sum(const struct nf_histogram *h)

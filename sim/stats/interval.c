@@ -12,7 +12,7 @@ static double student_half_width(double squares, size_t n, double confidence)
 {
     NF_ASSERT(confidence > 0 && confidence < 1);
     if (n < 2) {
-        return NAN;
+        return (double)NAN;
     }
     double freedom = (double)(n - 1);
     return gsl_cdf_tdist_Pinv(0.5 + confidence / 2, freedom) *
@@ -30,7 +30,7 @@ struct nf_estimate nf_interval_mean(const double *x, size_t n, double confidence
         }
     }
     if (used == 0) {
-        return (struct nf_estimate){NAN, NAN};
+        return (struct nf_estimate){(double)NAN, (double)NAN};
     }
     double mean = sum / (double)used, squares = 0;
     for (size_t i = 0; i < n; i++) {
@@ -80,7 +80,7 @@ double nf_batch_means_half_width(const struct nf_batch_means *b, double confiden
         length *= 2;
     }
     if (n < FEWEST) {
-        return NAN;
+        return (double)NAN;
     }
     double mean = 0;
     for (int i = 0; i < n; i++) {
@@ -94,7 +94,7 @@ double nf_batch_means_half_width(const struct nf_batch_means *b, double confiden
         lagged += i > 0 ? d * (batch[i - 1] - mean) : 0;
     }
     if (lagged > 0.2 * squares) {
-        return NAN;
+        return (double)NAN;
     }
     return student_half_width(squares, (size_t)n, confidence);
 }

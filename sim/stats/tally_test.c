@@ -127,6 +127,18 @@ Test(timeavg, negative_levels_cancel_positive_ones)
                        1, 1e-15);
 }
 
+Test(timeavg, a_negative_integral_with_an_empty_low_word)
+{
+    struct nf_timeavg a = {0};
+    nf_timeavg_reset(&a, 0);
+    nf_timeavg_set(&a, 0, -(INT64_C(1) << 33));
+    nf_timeavg_advance(&a, INT64_C(1) << 32);
+    cr_assert_eq(a.high, -2);
+    cr_assert_eq(a.low, 0);
+    cr_assert_eq(nf_timeavg_integral_s(&a), -0x1p65 / 1e9);
+    cr_assert_eq(nf_timeavg_mean(&a, INT64_C(1) << 32), -0x1p33);
+}
+
 Test(timeavg, wide_and_narrow_paths_agree)
 {
     uint64_t state = 424242;

@@ -1,0 +1,225 @@
+/* llm_world_test.c - the engine of llm.c: hand-scheduled iterations, and runs of steps against single steps. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/world_fixture.h"
+
+static struct nf_fixture f;
+static struct nf_outcome out;
+
+static void setup(void)
+{
+    nf_fixture_init(&f);
+    f.spec.gateway.policy = NF_POLICY_EDGE_ONLY;
+    nf_fixture_model(&f, NF_MODEL_LLM);
+    nf_fixture_station(&f, NF_STATION_LLM, 0, 0);
+    nf_fixture_class(&f, "chat", 0);
+}
+
+static void teardown(void)
+{
+    nf_outcome_fini(&out);
+}
+
+TestSuite(llm_world, .init = setup, .fini = teardown);
+
+static const struct nf_llm_cost *cost(void)
+{
+    return &f.hostings[0].llm;
+}
+
+static nf_time step(struct nf_llm_batch b)
+{
+    return nf_time_of_s(nf_llm_step_s(cost(), &b));
+}
+
+/* Prompt 100, 3 tokens out: one prefill step, then two decode steps at contexts 100 and 101. */
+Test(llm_world, one_request_takes_its_prefill_and_its_decode_steps)
+{
+    static const struct nf_trace_row rows[] = {{0, 100, 3}};
+    f.hostings[0].llm = nf_fixture_llm(1000, 8, 256);
+    nf_fixture_arrivals(&f, 0, rows, 1);
+    nf_fixture_run(&f, &out);
+    nf_time prefill = step((struct nf_llm_batch){
+        .prefill_tokens = 100, .prefill_pairs = 100 * 50.0, .sampled = 1});
+    nf_time decode1 = step((struct nf_llm_batch){
+        .decode_sequences = 1, .decode_context = 100, .sampled = 1});
+    nf_time decode2 = step((struct nf_llm_batch){
+        .decode_sequences = 1, .decode_context = 101, .sampled = 1});
+    cr_assert(prefill > 0 && decode2 > decode1);
+    cr_assert_eq(f.rows[0].ttft, prefill);
+    cr_assert_eq(f.rows[0].latency, prefill + decode1 + decode2);
+    cr_assert_eq(f.rows[0].tpot, (decode1 + decode2) / 2);
+    cr_assert_eq(out.stations[0].iterations, 3);
+}
+
+/* 600 prompt tokens under a limit of 256 a step: chunks of 256, 256, 88 at contexts 0, 256, 512. */
+Test(llm_world, a_long_prompt_is_prefilled_in_chunks)
+{
+    static const struct nf_trace_row rows[] = {{0, 600, 1}};
+    f.hostings[0].llm = nf_fixture_llm(1000, 8, 256);
+    nf_fixture_arrivals(&f, 0, rows, 1);
+    nf_fixture_run(&f, &out);
+    nf_time t =
+        step((struct nf_llm_batch){.prefill_tokens = 256, .prefill_pairs = 256 * 128.0});
+    t += step((struct nf_llm_batch){
+        .prefill_tokens = 256, .prefill_context = 256, .prefill_pairs = 256 * 384.0});
+    t += step((struct nf_llm_batch){.prefill_tokens = 88,
+                                    .prefill_context = 512,
+                                    .prefill_pairs = 88 * 556.0,
+                                    .sampled = 1});
+    cr_assert_eq(f.rows[0].latency, t);
+    cr_assert_eq(f.rows[0].ttft, t);
+}
+
+/* A decodes (prompt 32, 10 out) when B (prompt 300, 1 out) comes during A's second step. B joins at the end of that step: budget 256 - 1
+ * leaves 255 tokens, then 45. */
+Test(llm_world, a_newcomer_joins_at_the_next_step_beside_decodes)
+{
+    static struct nf_trace_row rows[] = {{0, 32, 10}, {0, 300, 1}};
+    f.hostings[0].llm = nf_fixture_llm(1000, 8, 256);
+    nf_time prefill = step((struct nf_llm_batch){
+        .prefill_tokens = 32, .prefill_pairs = 32 * 16.0, .sampled = 1});
+    nf_time decode = step(
+        (struct nf_llm_batch){.decode_sequences = 1, .decode_context = 32, .sampled = 1});
+    rows[1].at = prefill + decode / 2;
+    nf_fixture_arrivals(&f, 0, rows, 2);
+    nf_fixture_run(&f, &out);
+    nf_time joined = prefill + decode;
+    nf_time first = step((struct nf_llm_batch){.prefill_tokens = 255,
+                                               .prefill_pairs = 255 * 127.5,
+                                               .decode_sequences = 1,
+                                               .decode_context = 33,
+                                               .sampled = 1});
+    nf_time second = step((struct nf_llm_batch){.prefill_tokens = 45,
+                                                .prefill_context = 255,
+                                                .prefill_pairs = 45 * (255 + 22.5),
+                                                .decode_sequences = 1,
+                                                .decode_context = 34,
+                                                .sampled = 2});
+    cr_assert_eq(f.rows[0].input_tokens, 300);
+    cr_assert_eq(f.rows[0].wait, joined - rows[1].at);
+    cr_assert_eq(f.rows[0].arrival + f.rows[0].latency, joined + first + second);
+}
+
+/* 8 usable blocks. A: prompt 60 (4 blocks), B: prompt 60 (4 blocks), both 20 out. After four decode steps both need a fifth block: B, the
+ * last admitted, is preempted and starts again when A is done, with its 5 tokens kept. */
+Test(llm_world, without_blocks_the_last_sequence_is_preempted_and_recomputed)
+{
+    static const struct nf_trace_row rows[] = {{0, 60, 20}, {0, 60, 20}};
+    f.hostings[0].llm = nf_fixture_llm(9, 8, 256);
+    nf_fixture_arrivals(&f, 0, rows, 2);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.stations[0].preemptions, 1);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_COMPLETED], 2);
+    cr_assert(f.rows[1].latency > f.rows[0].latency + 15 * NF_SECOND / 1000);
+    /* iterations: A's prefill alone (it wakes the idle engine), B's prefill, then decodes of both and of A, B's recompute, its decodes */
+    cr_assert_eq(out.stations[0].iterations, 1 + 19 + 1 + 15, "%lu",
+                 (unsigned long)out.stations[0].iterations);
+}
+
+/* A request that can never fit the cache fails at once; others go on. */
+Test(llm_world, a_request_longer_than_the_cache_fails)
+{
+    static const struct nf_trace_row rows[] = {{0, 200, 1}, {0, 100, 2}};
+    f.hostings[0].llm = nf_fixture_llm(9, 8, 256);
+    nf_fixture_arrivals(&f, 0, rows, 2);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_FAILED], 1);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_COMPLETED], 1);
+}
+
+/* No more than max_sequences run; the others wait in the station's queue, in order. */
+Test(llm_world, the_sequence_limit_holds)
+{
+    static struct nf_trace_row rows[12];
+    for (int i = 0; i < 12; i++) {
+        rows[i] = (struct nf_trace_row){i, 16, 50};
+    }
+    f.hostings[0].llm = nf_fixture_llm(1000, 3, 256);
+    nf_fixture_arrivals(&f, 0, rows, 12);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_COMPLETED], 12);
+    cr_assert(out.stations[0].batch_mean <= 3 && out.stations[0].batch_mean > 2.3);
+    for (int i = 1; i < 12; i++) {
+        cr_assert(f.rows[i].arrival > f.rows[i - 1].arrival);
+    }
+}
+
+/* ---- runs of steps against single steps ---- */
+
+static uint64_t next(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> 33;
+}
+
+static void random_load(struct nf_trace_row *rows, size_t n, uint64_t seed,
+                        uint32_t gap_us)
+{
+    nf_time t = 0;
+    for (size_t i = 0; i < n; i++) {
+        t += (nf_time)(next(&seed) % (2 * gap_us)) * 1000 + (nf_time)(next(&seed) % 977);
+        rows[i] = (struct nf_trace_row){t, (uint32_t)(1 + next(&seed) % 500),
+                                        (uint32_t)(1 + next(&seed) % 120)};
+    }
+}
+
+static bool is_equal(const struct nf_row *a, const struct nf_row *b)
+{
+    return a->arrival == b->arrival && a->outcome == b->outcome && a->wait == b->wait &&
+           a->service == b->service && a->latency == b->latency && a->ttft == b->ttft &&
+           a->tpot == b->tpot;
+}
+
+/* Tight memory (preemptions), time-outs (aborts) and three replicas: rows must agree to the nanosecond. */
+Test(llm_world, runs_of_steps_equal_single_steps)
+{
+    static struct nf_trace_row rows[600];
+    static struct nf_row expected[600];
+    struct {
+        uint32_t gap_us;
+        uint64_t blocks;
+        nf_time timeout;
+    } const cases[] = {{40000, 400, NF_TIME_NEVER},
+                       {12000, 60, NF_TIME_NEVER},
+                       {9000, 70, 2 * NF_SECOND},
+                       {150000, 64, 300000000},
+                       {2000, 500, 900000000}};
+    for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+        uint64_t seed = 104729 + c;
+        random_load(rows, 600, seed, cases[c].gap_us);
+        f.hostings[0].llm = nf_fixture_llm(cases[c].blocks, 16, 256);
+        f.spec.gateway.timeout = cases[c].timeout;
+        f.stations[0].replicas_max = f.stations[0].replicas_initial = c == 4 ? 3 : 1;
+        nf_fixture_arrivals(&f, 0, rows, 600);
+        f.spec.llm_run_steps = 1;
+        nf_fixture_run(&f, &out);
+        uint64_t steps = out.stations[0].iterations;
+        uint64_t preemptions = out.stations[0].preemptions;
+        uint64_t events = out.events;
+        memcpy(expected, f.rows, sizeof(expected));
+        nf_outcome_fini(&out);
+        f.spec.llm_run_steps = 0;
+        nf_fixture_run(&f, &out);
+        printf("case %zu seed %lu: %lu iterations, %lu preemptions, %lu events, %lu in "
+               "runs\n",
+               c, (unsigned long)seed, (unsigned long)steps, (unsigned long)preemptions,
+               (unsigned long)events, (unsigned long)out.events);
+        cr_assert_eq(f.row_count, 600);
+        cr_assert_eq(out.stations[0].iterations, steps);
+        cr_assert_eq(out.stations[0].preemptions, preemptions);
+        for (int i = 0; i < 600; i++) {
+            cr_assert(is_equal(&expected[i], &f.rows[i]), "case %zu seed %lu row %d", c,
+                      (unsigned long)seed, i);
+        }
+        cr_assert(out.events < events);
+        cr_assert(c != 1 || preemptions > 0);
+        if (c + 1 < sizeof(cases) / sizeof(*cases)) {
+            nf_outcome_fini(&out);
+        }
+    }
+}

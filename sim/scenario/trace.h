@@ -1,0 +1,49 @@
+/*
+ * trace.h - recorded requests: a CSV file to rows of arrival time and token counts.
+ *
+ * What:   azure-llm: columns TIMESTAMP, ContextTokens, GeneratedTokens, found by name; times such as
+ *         "2023-11-16 18:17:03.9799600", with "T" or a blank, with or without fraction and zone (Z or +hh:mm).
+ *         csv: columns arrival_s, and optionally input_tokens and output_tokens, found by name; other columns are skipped.
+ * Why:    the files that other tools write are read as they are.
+ * Cost:   over 10^6 rows/s; the file and 16 bytes a row are held in memory.
+ * Owner:  rows live in the arena.
+ * Units:  nanoseconds since the first row that is kept.
+ * Errors: NF_E_REFERENCE (no such file), NF_E_TRACE with the row's own file:line:col for every wrong row.
+ */
+#ifndef NF_SCENARIO_TRACE_H
+#define NF_SCENARIO_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "model/spec.h"
+
+enum nf_trace_format { NF_TRACE_AZURE_LLM, NF_TRACE_CSV };
+
+/* "azure-llm", "csv", NULL. */
+extern const char *const nf_trace_formats[];
+
+struct nf_trace_options {
+    enum nf_trace_format format;
+    double speed;    /* recorded seconds a simulated second, > 0 */
+    double offset_s; /* recorded seconds left out at the start */
+    nf_time end;     /* rows at or after this simulated time are checked but not kept */
+};
+
+struct nf_trace {
+    const struct nf_trace_row *rows;
+    size_t count;
+    size_t in_file;  /* rows of the file */
+    bool has_tokens; /* the file has both token columns */
+};
+
+/* Read `path`. `from` and `where` (a dotted path) are what named it. */
+NF_MUST_CHECK enum nf_status nf_trace_read(const char *path, struct nf_place from,
+                                           const char *where,
+                                           const struct nf_trace_options *options,
+                                           struct nf_arena *arena, struct nf_diags *diags,
+                                           struct nf_trace *out);
+
+#endif
