@@ -403,6 +403,20 @@ Test(hpa_run, growth_is_limited_to_four_or_double_in_15_s)
     cr_assert_eq(decide_all_ready(&h, 45, 20, 97), 30u);
 }
 
+Test(hpa_run, a_small_percentage_still_lets_a_small_count_grow)
+{
+    struct nf_scaler_spec spec = spec_of(NF_METRIC_CONCURRENCY, 2);
+    spec.up.rule_count = 1;
+    spec.up.rules[0] =
+        (struct nf_scale_rule){.is_percent = true, .amount = 10, .period_s = 60};
+    struct nf_hpa h;
+    nf_hpa_init(&h, &spec, 1, 30, &arena);
+    cr_assert_eq(decide_all_ready(&h, 0, 7, 97), 8u); /* ceil(7.7) */
+    /* Within the minute the period still began with 7. */
+    cr_assert_eq(decide_all_ready(&h, 45, 8, 97), 8u);
+    cr_assert_eq(decide_all_ready(&h, 60, 8, 97), 9u); /* ceil(8.8) */
+}
+
 Test(hpa_run, a_disabled_direction_never_moves)
 {
     struct nf_scaler_spec spec = spec_of(NF_METRIC_CONCURRENCY, 2);

@@ -346,6 +346,33 @@ Test(kpa_run, idles_to_zero_after_the_grace_and_comes_back)
     cr_assert_eq(play(&k, 202, 300, 0, 0), 1u);
 }
 
+Test(kpa_run, proxying_since_before_idleness_shortens_the_grace)
+{
+    struct nf_kpa_zero z = {
+        .current = 1,
+        .status = NF_KPA_INACTIVE,
+        .in_status = 43 * NF_SECOND,
+        .is_reachable = true,
+        .is_enabled = true,
+        .probe_ok = true,
+        .grace = 61 * NF_SECOND,
+        .retention = 41 * NF_SECOND,
+        .proxy_for = 59 * NF_SECOND,
+    };
+    struct nf_kpa_verdict v = nf_kpa_bound(&z);
+    cr_assert_eq(v.desired, 0);
+    cr_assert_not(v.apply);
+    cr_assert_eq(v.again_after, 2 * NF_SECOND);
+    z.proxy_for = 61 * NF_SECOND;
+    v = nf_kpa_bound(&z);
+    cr_assert(v.apply);
+    /* The retention cannot be shortened. */
+    z.in_status = 40 * NF_SECOND;
+    v = nf_kpa_bound(&z);
+    cr_assert_not(v.apply);
+    cr_assert_eq(v.again_after, NF_SECOND);
+}
+
 Test(kpa_run, counts_stay_within_the_bounds)
 {
     struct nf_scaler_spec spec = spec_of(1);
