@@ -548,6 +548,9 @@ void nf__llm_arrive(struct nf_world *w, struct nf_station *s, struct nf_request 
         return;
     }
     r->replica = NF_NONE;
+    r->is_started = false;
+    r->computed = r->generated = r->blocks = 0;
+    r->decode_start = r->finish_clock = 0;
     nf__station_wait(w, s, r, 0);
     if (s->first_unassigned == NF_NONE) {
         s->first_unassigned = r->self;

@@ -24,22 +24,23 @@ struct nf_request *nf__request_new(struct nf_world *w)
     struct nf_request *r = nf__request(w, w->free_request);
     w->free_request = r->next;
     w->request_count++;
-    uint32_t self = r->self;
-    uint32_t generation = r->generation;
-    *r = (struct nf_request){.self = self,
-                             .generation = generation,
-                             .state = NF_R_LATENT,
-                             .station = NF_NONE,
-                             .link = NF_NONE,
-                             .prev = NF_NONE,
-                             .next = NF_NONE,
-                             .chain = NF_NONE,
-                             .child = NF_NONE,
-                             .sibling = NF_NONE,
-                             .run_prev = NF_NONE,
-                             .run_next = NF_NONE,
-                             .first_token = -1,
-                             .deadline = NF_TIME_NEVER};
+    r->state = NF_R_LATENT;
+    r->tries = 0;
+    r->is_measured = false;
+    r->station = NF_NONE;
+    r->link = NF_NONE;
+    r->prev = NF_NONE;
+    r->next = NF_NONE;
+    r->child = NF_NONE;
+    r->sibling = NF_NONE;
+    r->input_tokens = 0;
+    r->output_tokens = 0;
+    r->wait = 0;
+    r->network = 0;
+    r->service = 0;
+    r->first_token = -1;
+    r->deadline = NF_TIME_NEVER;
+    r->cost_usd = 0;
     return r;
 }
 

@@ -60,34 +60,37 @@ enum nf_request_state {
     NF_R_ZOMBIE
 };
 
+/* Fields in order of use: a request without tokens touches the first three cache lines. */
 struct nf_request {
     uint32_t self, generation;
+    uint32_t prev, next; /* station queue, or free list */
     uint32_t class_ix, source, site;
-    uint32_t number; /* of its drawer: names its own random draws */
+    uint32_t station, hosting,
+        link;         /* of the present try; station and link NF_NONE before the first */
+    uint32_t replica; /* LLM: NF_NONE until one has accepted it */
     uint8_t state, tries;
-    bool is_measured;                /* offered after the warm-up */
-    bool is_started;                 /* LLM: has been scheduled once */
-    uint32_t station, hosting, link; /* of the present try; NF_NONE before the first */
-    uint32_t replica;
-    uint32_t prev, next;     /* station queue, or free list */
-    uint32_t chain;          /* batch, or replica's own queue */
-    uint32_t child, sibling; /* stages drawn with it */
-    uint32_t input_tokens, output_tokens;
+    bool is_measured; /* offered after the warm-up */
+    bool is_started;  /* LLM: has been in an iteration */
     nf_time arrival;
     nf_time entered;    /* at the present station */
     nf_time began;      /* present phase: send time or start of service */
     nf_time service_ns; /* drawn demand at speed 1 */
     nf_time wait, network, service;
-    nf_time first_token; /* at the client; -1: none */
     nf_time deadline;
-    nf_time return_ns; /* latency of the way back, drawn with the way there */
+    nf_time return_ns;       /* latency of the way back, drawn with the way there */
+    uint32_t child, sibling; /* stages drawn with it */
     double up_bytes, down_bytes, cost_usd;
-    /* LLM */
+    nf_time first_token; /* at the client; -1: none */
+    uint32_t number;     /* of its drawer: names its own random draws */
+    uint32_t chain;      /* batch, or replica's own queue */
+    uint32_t input_tokens, output_tokens;
+
+    /* LLM only, set by llm.c when it arrives there */
     uint32_t
         computed; /* tokens in the KV cache while prefilling; prompt length when decoding began */
     uint32_t generated, blocks;
-    uint64_t decode_start; /* engine clock when decoding began */
     uint32_t run_prev, run_next;
+    uint64_t decode_start; /* engine clock when decoding began */
     uint64_t
         finish_clock; /* engine clock at which its last token is out; 0: not decoding */
 };
