@@ -325,7 +325,8 @@ static void print_count(const struct nf_diags *d, FILE *out)
         fprintf(out, "%s%d warning%s", d->errors > 0 ? ", " : "", d->warnings,
                 d->warnings == 1 ? "" : "s");
     }
-    if (d->errors > 0) {
+    /* A disk may fill up in the middle of a run; wrong input is found before it. */
+    if (d->errors > 0 && !is_environment(nf_diags_status(d))) {
         fputs("; nothing was run", out);
     }
     int more = d->errors + d->warnings - d->count;

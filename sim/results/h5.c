@@ -24,8 +24,11 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *e, void *ctx)
     return 0;
 }
 
+/* HDF5 1.10.8 closes what it thinks is still open when the program exits, and crashes there after a file whose close failed
+ * (disk full); we close everything ourselves. H5dont_atexit works only before the library's first use and complains later. */
 void nf__h5_quiet(void)
 {
+    (void)H5dont_atexit();
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
