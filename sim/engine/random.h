@@ -33,6 +33,9 @@ void nf_stream_init(struct nf_stream *s, uint64_t seed, uint32_t replication, co
 /* Makes the next NF_STREAM_BUFFER outputs. Called by the inline functions below. */
 void nf_stream_refill(struct nf_stream *s);
 
+/* Go to `block`, making only its four outputs now: for the few draws of a stream that names one request. */
+void nf_stream_seek(struct nf_stream *s, uint64_t block);
+
 static inline uint64_t nf_stream_u64(struct nf_stream *s)
 {
     if (NF_UNLIKELY(s->next == NF_STREAM_BUFFER)) {

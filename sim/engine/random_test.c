@@ -302,3 +302,19 @@ Test(random, drives_the_distributions_of_gsl)
     cr_assert_neq(gsl_rng_uniform(r), first, "seeds keep their upper half");
     gsl_rng_free(r);
 }
+
+Test(random, seeking_a_block_gives_the_outputs_of_the_whole_stream)
+{
+    struct nf_stream whole;
+    struct nf_stream part;
+    nf_stream_init(&whole, 7919, 3, "links.wan/latency");
+    nf_stream_init(&part, 7919, 3, "links.wan/latency");
+    uint64_t expected[64];
+    for (int i = 0; i < 64; i++) {
+        expected[i] = nf_stream_u64(&whole);
+    }
+    nf_stream_seek(&part, 5);
+    for (int i = 20; i < 64; i++) {
+        cr_assert_eq(nf_stream_u64(&part), expected[i], "output %d", i);
+    }
+}

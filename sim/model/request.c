@@ -62,11 +62,11 @@ void nf__request_free(struct nf_world *w, struct nf_request *r)
 void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
                         uint64_t entity, struct nf_stream *out)
 {
-    *out = w->gateway_stream;
+    out->key[0] = w->gateway_stream.key[0];
+    out->key[1] = w->gateway_stream.key[1];
     out->name[0] = entity;
     out->name[1] = nf_hash_mix(((uint64_t)r->class_ix << 32) | r->source, r->number);
-    out->block = (uint64_t)r->tries * NF_STREAM_BUFFER;
-    out->next = NF_STREAM_BUFFER;
+    nf_stream_seek(out, (uint64_t)r->tries << 32);
 }
 
 void nf__request_offer(struct nf_world *w, struct nf_request *r)
