@@ -141,6 +141,7 @@ Test(dist, moments_are_those_asked_for)
     struct nf_dist d;
     cr_assert(nf_dist_lognormal_moments(&d, 0.06, 0.7, &why));
     check_shape_and_cv(&d, 0.06, 0.7);
+    cr_assert_float_eq(exp(d.a + d.b * d.b / 2), 0.06, 1e-15);
     static const double gamma_cv[] = {0.13, 0.7, 1.9};
     for (int i = 0; i < 3; i++) {
         cr_assert(nf_dist_gamma(&d, 7.3, gamma_cv[i], &why));

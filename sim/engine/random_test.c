@@ -232,6 +232,35 @@ Test(random, normals_follow_their_law_into_both_tails)
     nf_mem_free(x);
 }
 
+static double exponential_tail_cdf(double x, const void *unused)
+{
+    (void)unused;
+    return -expm1(nf_ziggurat_exponential.edge - x);
+}
+
+static double normal_tail_cdf(double x, const void *unused)
+{
+    (void)unused;
+    return 1 - gsl_cdf_ugaussian_Q(x) / gsl_cdf_ugaussian_Q(nf_ziggurat_normal.edge);
+}
+
+static double draw_exponential_tail(struct nf_stream *s)
+{
+    return nf_stream_exponential_rest(s, ~UINT64_C(255)); /* layer 0, at its right end */
+}
+
+static double draw_normal_tail(struct nf_stream *s)
+{
+    return nf_stream_normal_rest(s, (UINT64_MAX >> 1) & ~UINT64_C(255));
+}
+
+Test(random, the_tails_alone_follow_their_laws)
+{
+    nf_mem_free(
+        check_shape(draw_exponential_tail, exponential_tail_cdf, "exponential tail"));
+    nf_mem_free(check_shape(draw_normal_tail, normal_tail_cdf, "normal tail"));
+}
+
 /* Each layer above the lowest is a rectangle of the same area, which is also that of the lowest with the tail. */
 static void check_layers(const struct nf_ziggurat *z, double one, double tail)
 {
