@@ -124,6 +124,7 @@ void nf__gateway_init(struct nf_world *w)
 {
     const struct nf_world_spec *spec = w->spec;
     nf_stream_init(&w->gateway_stream, spec->seed, w->replication, "gateway");
+    w->weighted_hash = nf_hash_name("gateway/weighted");
     w->choices =
         NF_NEW_ARRAY(w->arena, spec->class_count * spec->site_count, struct nf_choice);
     for (uint32_t c = 0; c < spec->class_count; c++) {
@@ -202,7 +203,7 @@ static uint32_t weighted(const struct nf_world *w, const struct nf_request *r,
                          const struct nf_choice *choice)
 {
     struct nf_stream draw;
-    nf__request_stream(w, r, nf_hash_name("gateway/weighted"), &draw);
+    nf__request_stream(w, r, w->weighted_hash, &draw);
     double x =
         nf_stream_uniform(&draw) * choice->routes[choice->count - 1].cumulative_weight;
     uint32_t i = 0;

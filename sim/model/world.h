@@ -291,6 +291,7 @@ struct nf_world {
     struct nf_link *links;
     struct nf_choice *choices; /* [class * site_count + site] */
     struct nf_stream gateway_stream;
+    uint64_t weighted_hash; /* entity of the weighted policy's draws */
     struct nf_class_meter *meters;
     double maas_usd;
     struct nf_arena *arena; /* the outcome's */
