@@ -41,6 +41,8 @@ static inline nf_time ring_pop(struct ring *r)
     return r->at[r->head++ & (r->size - 1)];
 }
 
+static const double TWO_TIER_GAP_NS = 1e9 / 166.67;
+
 enum event { ARRIVAL, AT_STATION, DONE, BACK };
 
 static inline nf_time exponential(struct nf_stream *s, double mean_ns)
@@ -111,71 +113,90 @@ static void tier_init(struct tier *t, uint64_t servers, nf_time one_way,
     nf_histogram_init(&t->times);
 }
 
-static inline void start(struct nf_queue *queue, struct tier *t, nf_time now,
-                         uint32_t tier, uint64_t arrival)
+struct two_tier {
+    struct nf_queue queue;
+    struct nf_stream gaps, choices;
+    struct tier tiers[2];
+    uint64_t arrived, requests;
+};
+
+static inline void start(struct two_tier *w, uint32_t tier, nf_time now, uint64_t arrival)
 {
-    nf_queue_push(queue, now + exponential(&t->services, t->service_ns), 0, DONE, tier,
-                  arrival);
+    struct tier *t = &w->tiers[tier];
+    nf_queue_push(&w->queue, now + exponential(&t->services, t->service_ns), 0, DONE,
+                  tier, arrival);
 }
 
-struct nf_bare_result nf_bare_two_tier(uint64_t requests, uint64_t seed)
+static inline void arrive(struct two_tier *w, nf_time now)
 {
-    const double gap_ns = 1e9 / 166.67;
-    struct nf_stream gaps, choices;
-    struct nf_queue queue;
+    uint32_t to = nf_stream_uniform(&w->choices) < 0.8 ? 0 : 1;
+    nf_queue_push(&w->queue, now + w->tiers[to].one_way, 0, AT_STATION, to,
+                  (uint64_t)now);
+    if (++w->arrived < w->requests) {
+        nf_queue_push(&w->queue, now + exponential(&w->gaps, TWO_TIER_GAP_NS), 0, ARRIVAL,
+                      0, 0);
+    }
+}
+
+static inline void leave(struct two_tier *w, uint32_t tier, nf_time now, uint64_t arrival)
+{
+    struct tier *t = &w->tiers[tier];
+    nf_queue_push(&w->queue, now + t->one_way, 0, BACK, tier, arrival);
+    if (t->ring.tail != t->ring.head) {
+        start(w, tier, now, (uint64_t)ring_pop(&t->ring));
+    } else {
+        t->idle++;
+    }
+}
+
+static void run_two_tier(struct two_tier *w)
+{
     struct nf_event e;
-    struct tier tiers[2];
-    uint64_t arrived = 0;
-    nf_stream_init(&gaps, seed, 0, "bare.two_tier/gap");
-    nf_stream_init(&choices, seed, 0, "bare.two_tier/choice");
-    nf_stream_init(&tiers[0].services, seed, 0, "bare.two_tier/edge");
-    nf_stream_init(&tiers[1].services, seed, 0, "bare.two_tier/cloud");
-    tier_init(&tiers[0], 1, NF_SECOND / 2000, 5e6);
-    tier_init(&tiers[1], 4, NF_SECOND / 100, 60e6);
-    nf_queue_init(&queue);
-    nf_queue_push(&queue, exponential(&gaps, gap_ns), 0, ARRIVAL, 0, 0);
-    while (nf_queue_pop(&queue, &e)) {
-        struct tier *t = &tiers[e.target];
+    nf_queue_push(&w->queue, exponential(&w->gaps, TWO_TIER_GAP_NS), 0, ARRIVAL, 0, 0);
+    while (nf_queue_pop(&w->queue, &e)) {
+        struct tier *t = &w->tiers[e.target];
         switch (e.kind) {
-        case ARRIVAL: {
-            uint32_t to = nf_stream_uniform(&choices) < 0.8 ? 0 : 1;
-            nf_queue_push(&queue, e.time + tiers[to].one_way, 0, AT_STATION, to,
-                          (uint64_t)e.time);
-            if (++arrived < requests) {
-                nf_queue_push(&queue, e.time + exponential(&gaps, gap_ns), 0, ARRIVAL, 0,
-                              0);
-            }
+        case ARRIVAL:
+            arrive(w, e.time);
             break;
-        }
         case AT_STATION:
             if (t->idle > 0) {
                 t->idle--;
-                start(&queue, t, e.time, e.target, e.arg);
+                start(w, e.target, e.time, e.arg);
             } else {
                 ring_push(&t->ring, (nf_time)e.arg);
             }
             break;
         case DONE:
-            nf_queue_push(&queue, e.time + t->one_way, 0, BACK, e.target, e.arg);
-            if (t->ring.tail != t->ring.head) {
-                start(&queue, t, e.time, e.target, (uint64_t)ring_pop(&t->ring));
-            } else {
-                t->idle++;
-            }
+            leave(w, e.target, e.time, e.arg);
             break;
         default:
             nf_histogram_add(&t->times, e.time - (nf_time)e.arg);
             break;
         }
     }
-    struct nf_bare_result result = {.simulated_s = nf_time_s(queue.last)};
+}
+
+struct nf_bare_result nf_bare_two_tier(uint64_t requests, uint64_t seed)
+{
+    struct two_tier w = {.requests = requests};
+    nf_stream_init(&w.gaps, seed, 0, "bare.two_tier/gap");
+    nf_stream_init(&w.choices, seed, 0, "bare.two_tier/choice");
+    nf_stream_init(&w.tiers[0].services, seed, 0, "bare.two_tier/edge");
+    nf_stream_init(&w.tiers[1].services, seed, 0, "bare.two_tier/cloud");
+    tier_init(&w.tiers[0], 1, NF_SECOND / 2000, 5e6);
+    tier_init(&w.tiers[1], 4, NF_SECOND / 100, 60e6);
+    nf_queue_init(&w.queue);
+    run_two_tier(&w);
+    struct nf_bare_result result = {.simulated_s = nf_time_s(w.queue.last)};
     for (int i = 0; i < 2; i++) {
-        result.count[i] = tiers[i].times.count;
-        result.requests += tiers[i].times.count;
-        result.mean_s[i] = 1e-9 * nf_histogram_mean(&tiers[i].times);
-        nf_histogram_fini(&tiers[i].times);
-        nf_mem_free(tiers[i].ring.at);
+        struct nf_histogram *times = &w.tiers[i].times;
+        result.count[i] = times->count;
+        result.requests += times->count;
+        result.mean_s[i] = 1e-9 * nf_histogram_mean(times);
+        nf_histogram_fini(times);
+        nf_mem_free(w.tiers[i].ring.at);
     }
-    nf_queue_fini(&queue);
+    nf_queue_fini(&w.queue);
     return result;
 }

@@ -16,18 +16,18 @@
 #include "engine/random.h"
 
 enum nf_dist_kind {
-    NF_DIST_CONSTANT,         /* a = value */
-    NF_DIST_UNIFORM,          /* a = min, b = max */
-    NF_DIST_EXPONENTIAL,      /* a = mean */
-    NF_DIST_NORMAL,           /* a = mean, b = sd; negative draws become 0 (a time or a size cannot be
+    NF_DIST_CONSTANT,    /* a = value */
+    NF_DIST_UNIFORM,     /* a = min, b = max */
+    NF_DIST_EXPONENTIAL, /* a = mean */
+    NF_DIST_NORMAL, /* a = mean, b = sd; negative draws become 0 (a time or a size cannot be
                                  negative), which .mean takes into account */
-    NF_DIST_LOGNORMAL,        /* a = mu, b = sigma of the logarithm */
-    NF_DIST_GAMMA,            /* a = shape, b = scale */
-    NF_DIST_WEIBULL,          /* a = scale, b = shape */
-    NF_DIST_PARETO,           /* a = scale (minimum), b = shape */
+    NF_DIST_LOGNORMAL, /* a = mu, b = sigma of the logarithm */
+    NF_DIST_GAMMA,     /* a = shape, b = scale */
+    NF_DIST_WEIBULL,   /* a = scale, b = shape */
+    NF_DIST_PARETO,    /* a = scale (minimum), b = shape */
     NF_DIST_HYPEREXPONENTIAL, /* a = p, b = mean 1, c = mean 2 (balanced means, from mean and cv >= 1) */
-    NF_DIST_EMPIRICAL,        /* quantile table, piecewise linear inverse CDF */
-    NF_DIST_MIXTURE,          /* weighted parts */
+    NF_DIST_EMPIRICAL, /* quantile table, piecewise linear inverse CDF */
+    NF_DIST_MIXTURE,   /* weighted parts */
     NF_DIST_KINDS
 };
 
@@ -40,8 +40,8 @@ struct nf_dist_table {
 struct nf_dist {
     enum nf_dist_kind kind;
     double a, b, c;
-    double shift;                      /* added to every draw; set by nf_dist_shifted; default 0 */
-    double mean;                       /* exact mean, filled by the makers; +inf when there is none */
+    double shift; /* added to every draw; set by nf_dist_shifted; default 0 */
+    double mean;  /* exact mean, filled by the makers; +inf when there is none */
     const struct nf_dist_table *table; /* EMPIRICAL */
     const struct nf_dist *parts;       /* MIXTURE */
     const double *weights;             /* MIXTURE: cumulative, last is 1 */
@@ -54,12 +54,16 @@ struct nf_dist nf_dist_constant(double value);
 struct nf_dist nf_dist_exponential(double mean);
 bool nf_dist_uniform(struct nf_dist *d, double min, double max, const char **why);
 bool nf_dist_normal(struct nf_dist *d, double mean, double sd, const char **why);
-bool nf_dist_lognormal_moments(struct nf_dist *d, double mean, double cv, const char **why);
-bool nf_dist_lognormal_quantiles(struct nf_dist *d, double median, double p99, const char **why);
+bool nf_dist_lognormal_moments(struct nf_dist *d, double mean, double cv,
+                               const char **why);
+bool nf_dist_lognormal_quantiles(struct nf_dist *d, double median, double p99,
+                                 const char **why);
 bool nf_dist_gamma(struct nf_dist *d, double mean, double cv, const char **why);
-bool nf_dist_weibull(struct nf_dist *d, double mean, double cv, const char **why); /* shape solved from cv */
+bool nf_dist_weibull(struct nf_dist *d, double mean, double cv,
+                     const char **why); /* shape solved from cv */
 bool nf_dist_pareto(struct nf_dist *d, double minimum, double shape, const char **why);
-bool nf_dist_hyperexponential(struct nf_dist *d, double mean, double cv, const char **why);
+bool nf_dist_hyperexponential(struct nf_dist *d, double mean, double cv,
+                              const char **why);
 /* pairs (p, x), p strictly increasing in [0, 1], x not decreasing; ends are extended flat to p = 0 and 1. */
 bool nf_dist_empirical(struct nf_dist *d, size_t count, const double *p, const double *x,
                        struct nf_arena *arena, const char **why);

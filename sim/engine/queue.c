@@ -235,29 +235,30 @@ static void move_floor(struct nf_queue *q, const struct nf_event *e, unsigned le
     }
 }
 
+static void insert_again(struct nf_queue_far *f, struct bucket b)
+{
+    uint64_t fill = b.fill;
+    for (struct chunk *c = b.first, *next; c != NULL; c = next) {
+        next = c->next;
+        for (uint64_t i = 0; i < fill; i++) {
+            insert(f, &c->event[i]);
+        }
+        release(f, c);
+        fill = CHUNK;
+    }
+}
+
 /* An event before the floor is to wait outside the run. On every level below the highest digit in which the two differ, all
  * waiting events now belong to one bucket of that level. */
 static void lower_floor(struct nf_queue_far *f, uint64_t time, uint64_t order)
 {
-    uint64_t levels = f->levels;
     unsigned top = time != f->floor_time ? WORD_LEVELS + top_level(time ^ f->floor_time)
                                          : top_level(order ^ f->floor_order);
     f->floor_time = time;
     f->floor_order = order;
-    while (levels != 0 && (unsigned)__builtin_ctzll(levels) < top) {
-        unsigned level = (unsigned)__builtin_ctzll(levels), digit;
-        levels &= levels - 1;
-        while (f->digits[level] != 0) {
-            struct bucket b = take_first(f, &level, &digit);
-            for (struct chunk *c = b.first, *next; c != NULL; c = next) {
-                next = c->next;
-                for (uint64_t i = 0; i < b.fill; i++) {
-                    insert(f, &c->event[i]);
-                }
-                b.fill = CHUNK;
-                release(f, c);
-            }
-        }
+    while (f->levels != 0 && (unsigned)__builtin_ctzll(f->levels) < top) {
+        unsigned level, digit;
+        insert_again(f, take_first(f, &level, &digit));
     }
 }
 

@@ -30,7 +30,8 @@
 
 struct nf_event {
     nf_time time;
-    uint64_t order;  /* priority in the top 8 bits, sequence below; filled by nf_queue_push */
+    uint64_t
+        order; /* priority in the top 8 bits, sequence below; filled by nf_queue_push */
     uint32_t kind;   /* what happens: the world's enum */
     uint32_t target; /* to whom: index of source, station, request, ... */
     uint64_t arg;    /* free for the handler (generation, server index) */
@@ -44,7 +45,8 @@ struct nf_queue {
     uint32_t head, tail;
     nf_time last; /* time of the last popped event */
     uint64_t sequence;
-    struct nf_event limit;    /* only its time and order count; times compare as unsigned, and no limit is -1 */
+    struct nf_event
+        limit; /* only its time and order count; times compare as unsigned, and no limit is -1 */
     struct nf_queue_far *far; /* NULL until the run overflows for the first time */
     struct nf_event run[NF_QUEUE_RUN];
 };
@@ -56,16 +58,19 @@ void nf_queue_fini(struct nf_queue *q);
 uint64_t nf_queue_count(const struct nf_queue *q);
 
 /* The rare halves of push, pop and peek. */
-void nf_queue_push_far(struct nf_queue *q, const struct nf_event *e); /* e is at or after `limit` */
-void nf_queue_make_room(struct nf_queue *q); /* the run's array is full to its end */
-bool nf_queue_refill(struct nf_queue *q);    /* the run is empty; false when it stays so */
+void nf_queue_push_far(struct nf_queue *q,
+                       const struct nf_event *e); /* e is at or after `limit` */
+void nf_queue_make_room(struct nf_queue *q);      /* the run's array is full to its end */
+bool nf_queue_refill(struct nf_queue *q); /* the run is empty; false when it stays so */
 
 /* Does an event at (time, order) come before *b? As one number: a single comparison, a single branch. */
-static inline bool nf_queue_is_before(nf_time time, uint64_t order, const struct nf_event *b)
+static inline bool nf_queue_is_before(nf_time time, uint64_t order,
+                                      const struct nf_event *b)
 {
 #ifdef __SIZEOF_INT128__
     __extension__ typedef unsigned __int128 wide;
-    return ((wide)(uint64_t)time << 64 | order) < ((wide)(uint64_t)b->time << 64 | b->order);
+    return ((wide)(uint64_t)time << 64 | order) <
+           ((wide)(uint64_t)b->time << 64 | b->order);
 #else
     return time != b->time ? (uint64_t)time < (uint64_t)b->time : order < b->order;
 #endif

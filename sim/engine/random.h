@@ -18,7 +18,9 @@
 
 #include "base/status.h"
 
-enum { NF_STREAM_BUFFER = 16 }; /* outputs made at once (a multiple of 4): lets the compiler overlap blocks */
+enum {
+    NF_STREAM_BUFFER = 16
+}; /* outputs made at once (a multiple of 4): lets the compiler overlap blocks */
 
 struct nf_stream {
     uint64_t key[2];
@@ -28,7 +30,8 @@ struct nf_stream {
     unsigned next; /* index into buffer; NF_STREAM_BUFFER when used up */
 };
 
-void nf_stream_init(struct nf_stream *s, uint64_t seed, uint32_t replication, const char *name);
+void nf_stream_init(struct nf_stream *s, uint64_t seed, uint32_t replication,
+                    const char *name);
 
 /* Makes the next NF_STREAM_BUFFER outputs. Called by the inline functions below. */
 void nf_stream_refill(struct nf_stream *s);

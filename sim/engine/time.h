@@ -9,7 +9,7 @@
 typedef int64_t nf_time;
 
 #define NF_TIME_NEVER INT64_MAX
-#define NF_SECOND INT64_C(1000000000)
+#define NF_SECOND     INT64_C(1000000000)
 
 /* Rounded to the nearest nanosecond; seconds that do not fit become NF_TIME_NEVER. Requires s >= 0. */
 static inline nf_time nf_time_of_s(double s)
