@@ -308,12 +308,12 @@ Test(dist, refuses_parameters_outside_their_range_and_says_why)
     struct nf_dist d, one = nf_dist_constant(1);
     nf_arena_init(&arena);
     check_refused(nf_dist_uniform(&d, 2, 1, &why), &why, "min");
-    check_refused(nf_dist_uniform(&d, NAN, 1, &why), &why, "finite");
+    check_refused(nf_dist_uniform(&d, (double)NAN, 1, &why), &why, "finite");
     check_refused(nf_dist_uniform(&d, -1e308, 1e308, &why), &why, "finite");
     check_refused(nf_dist_normal(&d, 1, 0, &why), &why, "deviation");
     check_refused(nf_dist_normal(&d, HUGE_VAL, 1, &why), &why, "finite");
     check_refused(nf_dist_lognormal_moments(&d, 0, 1, &why), &why, "mean");
-    check_refused(nf_dist_lognormal_moments(&d, 1, NAN, &why), &why, "cv");
+    check_refused(nf_dist_lognormal_moments(&d, 1, (double)NAN, &why), &why, "cv");
     check_refused(nf_dist_lognormal_quantiles(&d, 3, 3, &why), &why, "p99");
     check_refused(nf_dist_lognormal_quantiles(&d, 1e-300, 1e300, &why), &why, "overflow");
     check_refused(nf_dist_gamma(&d, 1, -1, &why), &why, "cv");
@@ -321,7 +321,7 @@ Test(dist, refuses_parameters_outside_their_range_and_says_why)
     check_refused(nf_dist_weibull(&d, 1, 430, &why), &why, "between");
     check_refused(nf_dist_weibull(&d, 1, 1e-4, &why), &why, "between");
     check_refused(nf_dist_pareto(&d, 0, 2, &why), &why, "minimum");
-    check_refused(nf_dist_pareto(&d, 1, NAN, &why), &why, "shape");
+    check_refused(nf_dist_pareto(&d, 1, (double)NAN, &why), &why, "shape");
     check_refused(nf_dist_hyperexponential(&d, 1, 0.99, &why), &why, "at least 1");
     check_refused(nf_dist_empirical(&d, 1, up, up, &arena, &why), &why, "two");
     check_refused(nf_dist_empirical(&d, 2, down, up, &arena, &why), &why, "increase");

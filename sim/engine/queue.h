@@ -7,8 +7,9 @@
  *         A set that fits the run never touches the radix heap. Pop and push together cost what a replace would: there is none.
  * Why:    chosen by measurement (bench/README.md has the table): it holds its speed from 3 to 100 000 pending events and for
  *         tied, constant, bimodal and exponential increments alike.
- * Cost:   a push into the run moves the events that come after the new one; elsewhere it appends. Memory is O(largest size so
- *         far), taken in slabs when the set grows past it; nothing is allocated on the hot path.
+ * Cost:   a push into the run moves the events that come after the new one; elsewhere it appends. Memory comes in slabs that
+ *         double, to 33 bytes an event of the largest size so far and one partly filled chunk of 1 kB for each bucket in
+ *         use; a set that fits the run allocates nothing.
  * Owner:  caller owns struct nf_queue; memory is heap memory until nf_queue_fini.
  * Units:  times are nf_time, never negative.
  * Cancel: none. An event that may become void carries a generation in `arg`, and its handler compares (lazy cancellation).

@@ -120,6 +120,38 @@ Test(queue, pops_in_total_order_whatever_the_increments_and_the_size)
     }
 }
 
+/* Too many to search from end to end: the order of successive pops, and that nothing is lost or doubled. */
+Test(queue, keeps_a_hundred_thousand_in_order)
+{
+    enum { PENDING = 100000, HOLDS = 400000 };
+    struct nf_stream s;
+    struct nf_queue q;
+    struct nf_event e, before = {.time = 0};
+    uint64_t pushed = 0, popped = 0;
+    nf_stream_init(&s, 31, 0, "queue_test");
+    nf_queue_init(&q);
+    for (int i = 0; i < PENDING + HOLDS; i++) {
+        if (i >= PENDING) {
+            cr_assert(nf_queue_pop(&q, &e));
+            cr_assert(comes_before(&before, &e) || i == PENDING);
+            popped += e.arg;
+            before = e;
+        }
+        uint64_t value = nf_stream_u64(&s);
+        enum shape shape = value % 7 == 0 ? FEW_TICKS : EXPONENTIAL;
+        nf_queue_push(&q, before.time + increment(shape, &s), 1, 0, 0, value);
+        pushed += value;
+    }
+    cr_assert_eq(nf_queue_count(&q), PENDING);
+    while (nf_queue_pop(&q, &e)) {
+        cr_assert(comes_before(&before, &e));
+        popped += e.arg;
+        before = e;
+    }
+    cr_assert_eq(pushed, popped);
+    nf_queue_fini(&q);
+}
+
 Test(queue, is_empty_at_first_and_again_after_the_last_pop)
 {
     struct nf_queue q;
