@@ -126,7 +126,7 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
         snprintf(
             why, cap,
             "nothing is known about %s on %s: the catalogue has no published latency "
-            "or throughput, and %s has no calibrated %s rate",
+            "or throughput, and %s has no %s units or no profile",
             model->name, device->name, device->name, nf_precision_name(model->precision));
         return false;
     }
