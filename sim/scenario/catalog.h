@@ -1,0 +1,67 @@
+/*
+ * catalog.h - what ships: devices, models, prices, links and calibration profiles, each figure with its origin.
+ *
+ * What:   reads DATA_ROOT/scenarios/catalog/{devices,models,prices,links}.yaml and every profile in
+ *         DATA_ROOT/results/calibration/ into the structs of sim/perf; keeps value, unit, origin, source and date of every
+ *         figure for printing.
+ * Why:    a scenario says "device: L4" and "{catalog: llama-3.1-8b-fp8}"; whoever reads the result must be able to see
+ *         where the numbers behind these names come from.
+ * Cost:   about 4 ms for everything (17 files).
+ * Owner:  the catalogue lives in the arena it was loaded into and is read-only afterwards.
+ * Units:  SI, as in sim/perf.
+ * Errors: those of schema.h, and NF_E_REFERENCE (a source or device that is not listed), NF_E_IMPOSSIBLE (figures that
+ *         contradict each other), NF_E_IO.
+ */
+#ifndef NF_SCENARIO_CATALOG_H
+#define NF_SCENARIO_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "perf/dnn.h"
+#include "perf/llm.h"
+
+struct nf_catalog;
+
+/* Load everything. `data_root` is the folder that holds scenarios/ and results/. *out is set only when there was no error. */
+NF_MUST_CHECK enum nf_status nf_catalog_load(const char *data_root,
+                                             struct nf_arena *arena,
+                                             struct nf_diags *diags,
+                                             const struct nf_catalog **out);
+
+/* By name; NULL when nothing bears it. */
+const struct nf_device *nf_catalog_device(const struct nf_catalog *c, const char *name);
+const struct nf_dnn_model *nf_catalog_dnn(const struct nf_catalog *c, const char *name);
+const struct nf_llm_arch *nf_catalog_llm(const struct nf_catalog *c, const char *name);
+
+/* The profile of a device; NULL when it has none. */
+const struct nf_calibration *nf_catalog_calibration(const struct nf_catalog *c,
+                                                    const char *device);
+
+/* The names of a section ("devices", "models", "prices", "links"), ended by NULL; NULL for another word. For suggestions
+ * with nf_text_nearest, and for completion. */
+const char *const *nf_catalog_names(const struct nf_catalog *c, const char *section);
+
+/* Every file that was read, for the identity of a result. */
+struct nf_catalog_file {
+    const char *path; /* below data_root */
+    const char *sha256;
+};
+const struct nf_catalog_file *nf_catalog_files(const struct nf_catalog *c, size_t *count);
+
+/* `nearfar catalog`: section and name NULL: what there is; name NULL: one line an entry; else every figure of the entry with value,
+ * unit, origin, source and date (a device: its calibration profile, too). An unknown word: NF_E_REFERENCE with a suggestion. */
+NF_MUST_CHECK enum nf_status nf_catalog_print(const struct nf_catalog *c,
+                                              const char *section, const char *name,
+                                              FILE *out, struct nf_diags *diags);
+
+/* `nearfar catalog fit MODEL DEVICE`: whether it fits, on how many, what is left for the KV cache, and the predicted times. *fits tells
+ * whether one device is enough. Unknown names: NF_E_REFERENCE. */
+NF_MUST_CHECK enum nf_status nf_catalog_fit(const struct nf_catalog *c, const char *model,
+                                            const char *device, FILE *out,
+                                            struct nf_diags *diags, bool *fits);
+
+#endif

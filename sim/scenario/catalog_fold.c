@@ -1,0 +1,301 @@
+/*
+ * catalog_fold.c - from the entries of the files to the structs of sim/perf, with the checks that need more than one entry.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "scenario/catalog_part.h"
+
+static double value(const struct nf__figure *f)
+{
+    return f->cite.at.node != NULL ? f->value : 0;
+}
+
+static const char *near_name(struct nf_load *load, const struct nf_catalog *c,
+                             enum nf__section section, const char *word)
+{
+    const char *near = nf_text_nearest(word, c->names[section]);
+    return near ? nf_arena_printf(load->arena, "did you mean \"%s\"?", near) : NULL;
+}
+
+/* ---- devices ---- */
+
+static void require(struct nf_load *load, struct nf_object *entry,
+                    const struct nf__figure *f, const char *key)
+{
+    if (!(value(f) > 0)) {
+        (void)nf_object_error(load, entry, key, NF_E_RANGE, NULL,
+                              "expected more than 0 for %s of %s", key, entry->name);
+    }
+}
+
+static void fold_device(struct nf_load *load, struct nf__device_entry *e,
+                        struct nf_device *d)
+{
+    require(load, &e->at, &e->memory, "memory");
+    require(load, &e->at, &e->bandwidth, "bandwidth");
+    require(load, &e->at, &e->multiprocessors, "multiprocessors");
+    *d = (struct nf_device){.name = e->at.name,
+                            .memory_bytes = value(&e->memory),
+                            .memory_reserve_bytes = value(&e->reserve),
+                            .bandwidth = value(&e->bandwidth),
+                            .multiprocessors = value(&e->multiprocessors),
+                            .l2_bytes = value(&e->l2),
+                            .power_w = value(&e->power),
+                            .pcie_bandwidth = value(&e->pcie),
+                            .nvlink_bandwidth = value(&e->nvlink)};
+    for (int p = 0; p < NF_PRECISIONS; p++) {
+        d->peak[p] = value(&e->peak.of[p]);
+    }
+    if (d->memory_reserve_bytes >= d->memory_bytes) {
+        (void)nf_object_error(load, &e->at, "reserve", NF_E_IMPOSSIBLE, NULL,
+                              "the reserve of %s is not less than its memory",
+                              e->at.name);
+    }
+    if (!(d->peak[nf_device_half(d)] > 0)) {
+        (void)nf_object_error(load, &e->at, "peak", NF_E_KEY, NULL,
+                              "%s needs a peak for fp16 or bf16", e->at.name);
+    }
+}
+
+/* ---- models ---- */
+
+static enum nf_provenance weaker(int a, int b)
+{
+    return (enum nf_provenance)(a > b ? a : b);
+}
+
+static void fold_anchors(struct nf_load *load, const struct nf_catalog *c,
+                         struct nf__model_entry *e, struct nf_dnn_model *m)
+{
+    struct nf__anchor_entry *from = e->anchors.items;
+    struct nf_dnn_anchor *to =
+        NF_NEW_ARRAY(load->arena, e->anchors.count + 1, struct nf_dnn_anchor);
+    for (size_t i = 0; i < e->anchors.count; i++) {
+        struct nf__anchor_entry *a = &from[i];
+        if (!nf_catalog_device(c, a->at.name)) {
+            (void)nf_object_error(load, &a->at, "", NF_E_REFERENCE,
+                                  near_name(load, c, NF__DEVICES, a->at.name),
+                                  "no device is called \"%s\"", a->at.name);
+        }
+        bool latency = value(&a->latency) > 0, throughput = value(&a->throughput) > 0;
+        if (!latency && !throughput) {
+            (void)nf_object_error(load, &a->at, "", NF_E_KEY, NULL,
+                                  "an anchor needs a latency or a throughput above 0");
+        }
+        to[i] = (struct nf_dnn_anchor){
+            .device = a->at.name,
+            .latency_s = value(&a->latency),
+            .throughput = value(&a->throughput),
+            .batch = (unsigned)a->batch,
+            .provenance = weaker(latency ? a->latency.cite.origin : 0,
+                                 throughput ? a->throughput.cite.origin : 0),
+            .source =
+                latency ? a->latency.cite.source_text : a->throughput.cite.source_text};
+    }
+    m->anchors = to;
+    m->anchor_count = e->anchors.count;
+}
+
+static void fold_dnn(struct nf_load *load, const struct nf_catalog *c,
+                     struct nf__model_entry *e, struct nf_dnn_model *m)
+{
+    *m = (struct nf_dnn_model){.name = e->at.name,
+                               .parameters = value(&e->parameters),
+                               .work = value(&e->work),
+                               .weight_bytes = value(&e->weights),
+                               .activation_bytes = value(&e->activations),
+                               .input_bytes = value(&e->input),
+                               .precision = (enum nf_precision)e->precision,
+                               .law = (enum nf_batch_law)e->batch_law};
+    fold_anchors(load, c, e, m);
+}
+
+static unsigned whole(int64_t n)
+{
+    return n == NF_INT_ABSENT ? 0 : (unsigned)n;
+}
+
+static void fold_llm(struct nf_load *load, struct nf__model_entry *e,
+                     struct nf_llm_arch *a)
+{
+    const struct nf__arch_entry *s = &e->architecture;
+    *a = (struct nf_llm_arch){.name = e->at.name,
+                              .parameters = s->parameters,
+                              .layers = whole(s->layers),
+                              .hidden = whole(s->hidden),
+                              .heads = whole(s->heads),
+                              .kv_heads = whole(s->kv_heads),
+                              .head_dim = whole(s->head_dim),
+                              .ffn = whole(s->ffn),
+                              .vocab = whole(s->vocab),
+                              .experts = whole(s->experts),
+                              .experts_per_token = whole(s->experts_per_token),
+                              .weights = (enum nf_precision)e->weights_precision,
+                              .kv = (enum nf_precision)e->kv_precision};
+    if (a->kv_heads == 0 || a->heads % a->kv_heads != 0) {
+        (void)nf_object_error(load, &e->architecture.cite.at, "kv_heads", NF_E_IMPOSSIBLE,
+                              NULL, "%u heads cannot share %u KV heads evenly", a->heads,
+                              a->kv_heads);
+    }
+    if (a->experts_per_token > a->experts ||
+        (a->experts > 0) != (a->experts_per_token > 0)) {
+        (void)nf_object_error(load, &e->architecture.cite.at, "experts", NF_E_IMPOSSIBLE,
+                              NULL, "%u of %u experts a token", a->experts_per_token,
+                              a->experts);
+    }
+    struct nf_llm_arch plain = *a; /* at 16 bits, bytes are twice the parameters */
+    plain.weights = NF_BF16;
+    double counted = nf_llm_weight_bytes(&plain) / 2;
+    if (!(fabs(counted / a->parameters - 1) < 0.01)) {
+        (void)nf_object_error(load, &e->architecture.cite.at, "parameters",
+                              NF_E_IMPOSSIBLE, NULL,
+                              "the layers add up to %.4g B parameters, not %.4g B",
+                              counted / 1e9, a->parameters / 1e9);
+    }
+}
+
+static void fold_models(struct nf_load *load, struct nf_catalog *c)
+{
+    struct nf_list *list = &c->root[NF__MODELS].entries;
+    struct nf__model_entry *e = list->items;
+    c->dnns = NF_NEW_ARRAY(load->arena, list->count, struct nf_dnn_model);
+    c->llms = NF_NEW_ARRAY(load->arena, list->count, struct nf_llm_arch);
+    for (size_t i = 0; i < list->count; i++) {
+        if (e[i].kind == NF__KIND_DNN) {
+            fold_dnn(load, c, &e[i], &c->dnns[c->dnn_count++]);
+        } else {
+            fold_llm(load, &e[i], &c->llms[c->llm_count++]);
+        }
+    }
+}
+
+/* ---- profiles ---- */
+
+static bool has(const struct nf__curve_entry *e)
+{
+    return e->cite.at.node != NULL;
+}
+
+static struct nf_curve curve(const struct nf__curve_entry *e, enum nf_provenance *weakest)
+{
+    if (!has(e)) {
+        return (struct nf_curve){0};
+    }
+    *weakest = weaker(*weakest, e->cite.origin);
+    return (struct nf_curve){.t0_s = e->t0,
+                             .ec = isnan(e->ec) ? 0 : e->ec,
+                             .em = e->em,
+                             .p = isnan(e->p) ? 1 : e->p,
+                             .extra = isnan(e->extra) ? 0 : e->extra};
+}
+
+static void fold_allreduce(struct nf_load *load, struct nf__profile_entry *e,
+                           struct nf_calibration *k)
+{
+    struct nf__curve_entry *r = e->allreduce.items;
+    for (size_t i = 0; i < e->allreduce.count; i++) {
+        int64_t n = 0;
+        int index = -1;
+        for (int j = 0; nf_text_int64(r[i].cite.at.name, &n) && j < NF_RANKS_MAX_LOG2;
+             j++) {
+            index = n == 2 << j ? j : index;
+        }
+        if (index < 0) {
+            (void)nf_object_error(load, &r[i].cite.at, "", NF_E_RANGE, NULL,
+                                  "expected 2, 4 or 8 devices, found \"%s\"",
+                                  r[i].cite.at.name);
+            continue;
+        }
+        k->allreduce[index] = (struct nf_allreduce){r[i].t0, r[i].bus_bandwidth};
+        k->provenance = weaker((int)k->provenance, r[i].cite.origin);
+    }
+}
+
+static const char *sha256_of(const struct nf_catalog *c, const char *profile)
+{
+    const char *folder = "results/calibration/";
+    size_t skip = strlen(folder), length = strlen(profile);
+    for (size_t i = 0; i < c->file_count; i++) {
+        const char *path = c->files[i].path;
+        if (nf_text_starts_with(path, folder) &&
+            strncmp(path + skip, profile, length) == 0 &&
+            strcmp(path + skip + length, ".yaml") == 0) {
+            return c->files[i].sha256;
+        }
+    }
+    return "";
+}
+
+static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
+                         struct nf__profile_entry *e, struct nf_calibration *k)
+{
+    const struct nf_device *device = nf_catalog_device(c, e->device);
+    *k = (struct nf_calibration){.name = e->at.name,
+                                 .device = e->device,
+                                 .sha256 = sha256_of(c, e->at.name),
+                                 .mixed_factor = value(&e->mixed_factor)};
+    if (!device) {
+        (void)nf_object_error(load, &e->at, "device", NF_E_REFERENCE,
+                              near_name(load, c, NF__DEVICES, e->device),
+                              "no device is called \"%s\"", e->device);
+        return;
+    }
+    for (int p = 0; p < NF_PRECISIONS; p++) {
+        k->gemm[p] = curve(&e->gemm.of[p], &k->provenance);
+        if (has(&e->gemm.of[p]) && !(device->peak[p] > 0)) {
+            (void)nf_object_error(load, &e->gemm.of[p].cite.at, "", NF_E_IMPOSSIBLE, NULL,
+                                  "%s has no %s peak", e->device,
+                                  nf_precision_name((enum nf_precision)p));
+        }
+    }
+    enum nf_provenance ignored = NF_MEASURED;
+    k->prefill_attention = curve(&e->prefill, &k->provenance);
+    k->decode_attention = curve(&e->decode, &k->provenance);
+    k->elementwise = curve(&e->elementwise, &k->provenance);
+    k->network = curve(&e->network, &ignored);
+    fold_allreduce(load, e, k);
+    if (has(&e->prefill) && !(k->mixed_factor > 0)) {
+        (void)nf_object_error(load, &e->at, "mixed_factor", NF_E_KEY, NULL,
+                              "attention constants need a mixed_factor above 0");
+    }
+    for (size_t i = 0; &c->profiles[i] != e; i++) {
+        if (strcmp(c->profiles[i].device, e->device) == 0) {
+            (void)nf_object_error(load, &e->at, "device", NF_E_KEY, NULL,
+                                  "profile %s is for %s, too", c->profiles[i].at.name,
+                                  e->device);
+        }
+    }
+}
+
+/* Prices name devices, too. */
+static void check_prices(struct nf_load *load, const struct nf_catalog *c)
+{
+    const struct nf_list *list = &c->root[NF__PRICES].prices.gpu_hours;
+    struct nf__price_entry *e = list->items;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!nf_catalog_device(c, e[i].device)) {
+            (void)nf_object_error(load, &e[i].at, "device", NF_E_REFERENCE,
+                                  near_name(load, c, NF__DEVICES, e[i].device),
+                                  "no device is called \"%s\"", e[i].device);
+        }
+    }
+}
+
+void nf__catalog_fold(struct nf_load *load, struct nf_catalog *c)
+{
+    struct nf_list *devices = &c->root[NF__DEVICES].entries;
+    struct nf__device_entry *e = devices->items;
+    c->devices = NF_NEW_ARRAY(load->arena, devices->count, struct nf_device);
+    for (size_t i = 0; i < devices->count; i++) {
+        fold_device(load, &e[i], &c->devices[i]);
+    }
+    fold_models(load, c);
+    check_prices(load, c);
+    c->calibrations =
+        NF_NEW_ARRAY(load->arena, c->profile_count + 1, struct nf_calibration);
+    for (size_t i = 0; i < c->profile_count; i++) {
+        fold_profile(load, c, &c->profiles[i], &c->calibrations[i]);
+    }
+}

@@ -1,0 +1,100 @@
+/*
+ * catalog_profile.c - what a calibration profile may contain, as tables of schema.h.
+ */
+#include "scenario/catalog_part.h"
+
+#define CURVE(name, member_, dim, low_, high_, more)                                     \
+    {                                                                                    \
+        .key = (name), .kind = NF_FIELD_NUMBER, .dimension = (dim), .low = (low_),       \
+        .high = (high_), .flags = (more),                                                \
+        .offset = offsetof(struct nf__curve_entry, member_), .help = "See README.md."    \
+    }
+#define T0 CURVE("t0", t0, NF_DIM_TIME, 0, 1, NF_REQUIRED)
+#define EC CURVE("ec", ec, NF_DIM_NONE, 0, 1, NF_REQUIRED | NF_ABOVE_LOW)
+#define EM CURVE("em", em, NF_DIM_NONE, 0, 1, NF_REQUIRED | NF_ABOVE_LOW)
+#define P  CURVE("p", p, NF_DIM_NONE, 1, 20, NF_REQUIRED)
+#define ERRORS                                                                           \
+    CURVE("error_median", error_median, NF_DIM_FRACTION, 0, 1, 0),                       \
+        CURVE("error_p90", error_p90, NF_DIM_FRACTION, 0, 1, 0)
+#define CITE NF__CITE_FIELDS(struct nf__curve_entry)
+
+static const struct nf_field gemm_fields[] = {
+    T0,     EC,  EM, P, CURVE("quantise", extra, NF_DIM_NONE, 0, 1, NF_ABOVE_LOW),
+    ERRORS, CITE};
+static const struct nf_field roofline_fields[] = {T0, EC, EM, P, ERRORS, CITE};
+static const struct nf_field decode_fields[] = {
+    T0, EM, P, CURVE("per_kv_head", extra, NF_DIM_TIME, 0, 1, NF_REQUIRED), ERRORS, CITE};
+static const struct nf_field elementwise_fields[] = {T0, EM, CITE};
+static const struct nf_field allreduce_fields[] = {T0,
+                                                   CURVE("bus_bandwidth", bus_bandwidth,
+                                                         NF_DIM_BANDWIDTH, 0, 1e15,
+                                                         NF_REQUIRED | NF_ABOVE_LOW),
+                                                   CITE};
+
+#define CURVE_TABLE(name, fields)                                                        \
+    NF_TABLE(name, "Constants of a class of operations.", struct nf__curve_entry, fields)
+static const struct nf_table gemm_curve = CURVE_TABLE("matrix product", gemm_fields);
+static const struct nf_table roofline = CURVE_TABLE("operation", roofline_fields);
+static const struct nf_table decode = CURVE_TABLE("decode attention", decode_fields);
+static const struct nf_table elementwise =
+    CURVE_TABLE("element-wise pass", elementwise_fields);
+static const struct nf_table allreduce = CURVE_TABLE("all-reduce", allreduce_fields);
+
+#define IN(name, p)                                                                      \
+    {                                                                                    \
+        .key = (name), .kind = NF_FIELD_MAP, .table = &gemm_curve,                       \
+        .offset = offsetof(struct nf__gemm_entry, of[p]), .help = "Constants."           \
+    }
+static const struct nf_field precision_fields[] = {
+    IN("fp32", NF_FP32), IN("tf32", NF_TF32), IN("fp16", NF_FP16), IN("bf16", NF_BF16),
+    IN("fp8", NF_FP8),   IN("int8", NF_INT8), IN("int4", NF_INT4)};
+static const struct nf_table precision_table =
+    NF_TABLE("matrix products", "By precision.", struct nf__gemm_entry, precision_fields);
+
+#define CLASS(name, table_, member)                                                      \
+    {                                                                                    \
+        .key = (name), .kind = NF_FIELD_MAP, .table = (table_),                          \
+        .offset = offsetof(struct nf__profile_entry, member), .help = "Constants."       \
+    }
+static const struct nf_field profile_fields[] = {
+    {.key = "format",
+     .kind = NF_FIELD_INT,
+     .low = 1,
+     .high = 1,
+     .flags = NF_REQUIRED,
+     .offset = offsetof(struct nf__profile_entry, format),
+     .help = "Version of this format.",
+     .example = "1"},
+    {.key = "device",
+     .kind = NF_FIELD_NAME,
+     .flags = NF_REQUIRED,
+     .offset = offsetof(struct nf__profile_entry, device),
+     .help = "A device of the catalogue.",
+     .example = "H100"},
+    {.key = "about",
+     .kind = NF_FIELD_TEXT,
+     .flags = NF_REQUIRED | NF_FOR_PEOPLE,
+     .offset = offsetof(struct nf__profile_entry, about),
+     .help = "What was measured."},
+    {.key = "sources",
+     .kind = NF_FIELD_NAMED,
+     .table = &nf__source_table,
+     .flags = NF_REQUIRED | NF_NOT_EMPTY,
+     .offset = offsetof(struct nf__profile_entry, sources),
+     .help = "The sources that the constants name."},
+    CLASS("gemm", &precision_table, gemm),
+    CLASS("prefill_attention", &roofline, prefill),
+    CLASS("decode_attention", &decode, decode),
+    CLASS("elementwise", &elementwise, elementwise),
+    CLASS("network", &roofline, network),
+    {.key = "allreduce",
+     .kind = NF_FIELD_NAMED,
+     .table = &allreduce,
+     .offset = offsetof(struct nf__profile_entry, allreduce),
+     .fallback = "{}",
+     .help = "By number of devices: 2, 4, 8."},
+    CLASS("mixed_factor", &nf__figure_table, mixed_factor),
+};
+const struct nf_table nf__profile_table =
+    NF_TABLE("calibration profile", "Constants of a device.", struct nf__profile_entry,
+             profile_fields);
