@@ -136,7 +136,7 @@ static nf_time draw_latency(struct nf_world *w, struct nf_link *l, struct nf_req
 static void travel_up(struct nf_world *w, struct nf_request *r)
 {
     nf_time latency = draw_latency(w, &w->links[r->link], r);
-    latency += nf__llm_front_end(&w->stations[r->station], r);
+    latency += w->stations[r->station].front_end_ns;
     if (latency == 0) {
         nf__link_arrived(w, r);
     } else {
@@ -150,7 +150,7 @@ void nf__link_arrived(struct nf_world *w, struct nf_request *r)
         nf__request_free(w, r);
         return;
     }
-    nf_time front_end = nf__llm_front_end(&w->stations[r->station], r);
+    nf_time front_end = w->stations[r->station].front_end_ns;
     r->service += front_end;
     r->network += w->now - r->began - front_end;
     nf__station_arrive(w, r);
@@ -159,6 +159,11 @@ void nf__link_arrived(struct nf_world *w, struct nf_request *r)
 void nf__link_up(struct nf_world *w, struct nf_request *r)
 {
     struct nf_link *l = &w->links[r->link];
+    if (l->is_wire && w->stations[r->station].front_end_ns == 0) {
+        r->return_ns = 0;
+        nf__station_arrive(w, r);
+        return;
+    }
     r->state = NF_R_UP;
     r->began = w->now;
     if (l->pipe[0].bandwidth > 0 && r->up_bytes > 0) {
@@ -191,6 +196,10 @@ static void travel_down(struct nf_world *w, struct nf_request *r)
 void nf__link_down(struct nf_world *w, struct nf_request *r)
 {
     struct nf_link *l = &w->links[r->link];
+    if (l->is_wire) {
+        nf__request_deliver(w, r);
+        return;
+    }
     r->state = NF_R_DOWN;
     r->began = w->now;
     if (l->spec->egress_usd_per_byte > 0 && r->down_bytes > 0) {
@@ -240,6 +249,8 @@ void nf__link_init(struct nf_world *w)
         l->constant_ns = l->is_constant ? nf_time_of_s(one_way) : 0;
         l->pipe[0].bandwidth = l->spec->bandwidth_up;
         l->pipe[1].bandwidth = l->spec->bandwidth_down;
+        l->is_wire = l->is_constant && l->constant_ns == 0 && l->pipe[0].bandwidth == 0 &&
+                     l->pipe[1].bandwidth == 0 && l->spec->egress_usd_per_byte == 0;
     }
 }
 

@@ -18,13 +18,6 @@ static struct nf_llm_engine_state *engine_of(struct nf_station *s, uint32_t repl
     return s->replicas[replica].llm;
 }
 
-nf_time nf__llm_front_end(const struct nf_station *s, const struct nf_request *r)
-{
-    return s->spec->kind == NF_STATION_LLM
-               ? nf_time_of_s(s->spec->hostings[r->hosting].llm.request_overhead_s)
-               : 0;
-}
-
 static uint32_t blocks_for(const struct nf_llm_engine_state *e, uint32_t tokens)
 {
     return (tokens + e->cost->block_tokens - 1) / e->cost->block_tokens;
@@ -580,6 +573,7 @@ void nf__llm_init(struct nf_world *w, struct nf_station *s)
 {
     const struct nf_llm_cost *cost = &s->spec->hostings[0].llm;
     NF_ASSERT(cost->max_sequences <= cost->max_batched_tokens && cost->kv_blocks > 1);
+    s->front_end_ns = nf_time_of_s(cost->request_overhead_s);
     for (uint32_t i = 0; i < s->replica_count; i++) {
         struct nf_llm_engine_state *e = NF_NEW(w->arena, struct nf_llm_engine_state);
         e->cost = cost;

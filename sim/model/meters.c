@@ -29,9 +29,11 @@ void nf__meters_init(struct nf_world *w)
         m->time = NF_NEW_ARRAY(w->arena, NF_MEASURES, struct nf_histogram);
         for (int i = 0; i < NF_MEASURES; i++) {
             nf_histogram_init(&m->time[i]);
-            if (spec->replications == 1) {
-                m->means[i] = NF_NEW(w->arena, struct nf_batch_means);
-                nf_batch_means_init(m->means[i]);
+        }
+        if (spec->replications == 1) {
+            m->means = NF_NEW_ARRAY(w->arena, NF_MEASURES, struct nf_batch_means);
+            for (int i = 0; i < NF_MEASURES; i++) {
+                nf_batch_means_init(&m->means[i]);
             }
         }
     }
@@ -241,8 +243,8 @@ static void class_finish(struct nf_world *w, size_t ix, struct nf_class_outcome 
         o->time_s[i][NF_MEAN] = nf_histogram_mean(h) * 1e-9;
         o->time_s[i][NF_MAX] = h->count > 0 ? (double)h->max * 1e-9 : (double)NAN;
         o->mean_half_width_s[i] =
-            m->means[i] ? nf_batch_means_half_width(m->means[i], BATCH_CONFIDENCE) * 1e-9
-                        : (double)NAN;
+            m->means ? nf_batch_means_half_width(&m->means[i], BATCH_CONFIDENCE) * 1e-9
+                     : (double)NAN;
     }
     double decided = (double)(o->counts.offered - o->counts.inside);
     o->availability = ratio((double)o->counts.outcome[NF_COMPLETED], decided);

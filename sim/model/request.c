@@ -115,13 +115,16 @@ static void record_completed(struct nf_world *w, const struct nf_request *r,
                              const nf_time time[NF_MEASURES])
 {
     struct nf_class_meter *m = &w->meters[r->class_ix];
-    for (int i = 0; i < NF_MEASURES; i++) {
-        if (time[i] < 0) {
-            continue;
+    int measures =
+        r->first_token >= 0 ? NF_MEASURES : NF_TTFT; /* the last two need tokens */
+    for (int i = 0; i < measures; i++) {
+        if (time[i] >= 0) {
+            nf_histogram_add(&m->time[i], time[i]);
         }
-        nf_histogram_add(&m->time[i], time[i]);
-        if (m->means[i] != NULL) {
-            nf_batch_means_add(m->means[i], (double)time[i]);
+    }
+    for (int i = 0; i < measures && m->means != NULL; i++) {
+        if (time[i] >= 0) {
+            nf_batch_means_add(&m->means[i], (double)time[i]);
         }
     }
     m->routes[r->station]++;

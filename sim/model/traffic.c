@@ -33,6 +33,20 @@ static uint32_t whole_tokens(double x)
     return x < 1.5 ? 1 : x > 1e9 ? 1000000000u : (uint32_t)(x + 0.5);
 }
 
+static void draw_tokens(struct nf_request *r, const struct nf_class_spec *c,
+                        struct nf_drawer *d, const struct nf_trace_row *row)
+{
+    bool is_recorded = c->tokens_from_trace && row != NULL;
+    r->input_tokens = is_recorded
+                          ? row->input_tokens
+                          : whole_tokens(nf_dist_sample(&c->input_tokens, &d->tokens));
+    r->output_tokens = is_recorded
+                           ? row->output_tokens
+                           : whole_tokens(nf_dist_sample(&c->output_tokens, &d->tokens));
+    r->up_bytes += c->bytes_per_token * r->input_tokens;
+    r->down_bytes += c->bytes_per_token * r->output_tokens;
+}
+
 static struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
                                const struct nf_trace_row *row)
 {
@@ -43,19 +57,13 @@ static struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
     r->source = d->source;
     r->site = w->spec->sources[d->source].site;
     r->number = d->drawn++;
+    r->up_bytes = c->up_bytes;
+    r->down_bytes = c->down_bytes;
     if (model->kind == NF_MODEL_SERVICE) {
         r->service_ns = nf_time_of_s(nf_dist_sample(&model->service, &d->service));
     } else if (model->kind == NF_MODEL_LLM) {
-        bool recorded = c->tokens_from_trace && row != NULL;
-        r->input_tokens =
-            recorded ? row->input_tokens
-                     : whole_tokens(nf_dist_sample(&c->input_tokens, &d->tokens));
-        r->output_tokens =
-            recorded ? row->output_tokens
-                     : whole_tokens(nf_dist_sample(&c->output_tokens, &d->tokens));
+        draw_tokens(r, c, d, row);
     }
-    r->up_bytes = c->up_bytes + c->bytes_per_token * r->input_tokens;
-    r->down_bytes = c->down_bytes + c->bytes_per_token * r->output_tokens;
     uint32_t last = NF_NONE;
     for (size_t i = c->stage_count; i-- > 0;) {
         if (nf_stream_uniform(&d->stages) < c->stages[i].probability) {
@@ -151,7 +159,7 @@ static nf_time next_time(struct nf_source *s)
     const struct nf_arrival_spec *a = &s->spec->arrivals;
     switch (a->kind) {
     case NF_ARRIVAL_POISSON:
-        return later(s->now, nf_stream_exponential(&s->arrival) / a->rate);
+        return later(s->now, nf_stream_exponential(&s->arrival) * s->mean_gap_s);
     case NF_ARRIVAL_CONSTANT:
         s->position++;
         return nf_time_of_s((double)s->position / a->rate);
@@ -185,6 +193,9 @@ void nf__traffic_init(struct nf_world *w)
         nf_stream_init(&s->arrival, w->spec->seed, w->replication,
                        nf_arena_printf(w->arena, "%s/arrival", name));
         drawer_init(w, &s->drawer, s->spec->class_ix, i, name);
+        if (s->spec->arrivals.kind == NF_ARRIVAL_POISSON) {
+            s->mean_gap_s = 1 / s->spec->arrivals.rate;
+        }
         if (s->spec->arrivals.kind == NF_ARRIVAL_MMPP) {
             s->state_end = later(0, nf_stream_exponential(&s->arrival) *
                                         s->spec->arrivals.states[0].dwell_s);

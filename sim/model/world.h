@@ -114,7 +114,7 @@ struct nf_source {
     size_t position;   /* MMPP state, NHPP segment, trace row */
     nf_time state_end; /* MMPP */
     nf_time now;       /* time of the last arrival drawn */
-    double peak_rate;  /* NHPP: majorant of the present segment */
+    double mean_gap_s; /* POISSON */
 };
 
 /* ---- network ---- */
@@ -141,6 +141,7 @@ struct nf_link {
     uint64_t name_hash;
     struct nf_pipe pipe[2]; /* up, down */
     bool is_constant;
+    bool is_wire;        /* takes no time and costs nothing: not simulated */
     nf_time constant_ns; /* one way */
     double egress_usd;   /* measured requests */
 };
@@ -203,6 +204,8 @@ struct nf_station {
     const struct nf_station_spec *spec;
     uint64_t name_hash;
     uint32_t index;
+    nf_time
+        front_end_ns; /* LLM: host work before the engine sees a request; it holds no GPU */
     /* waiting requests in order of arrival; BATCH: one list a hosting */
     struct nf_wait_list {
         uint32_t head, tail, count;
@@ -265,8 +268,7 @@ struct nf_choice {
 struct nf_class_meter {
     struct nf_counts total, measured;
     struct nf_histogram *time; /* NF_MEASURES of them */
-    struct nf_batch_means
-        *means[NF_MEASURES]; /* NULL unless there is only one replication */
+    struct nf_batch_means *means; /* NF_MEASURES; NULL unless it is the only replication */
     uint64_t target_met, retries;
     uint64_t *routes;
     bool has_target;
@@ -370,7 +372,6 @@ void nf__servers_fill(struct nf_world *w, struct nf_station *s);
 
 /* llm.c */
 void nf__llm_init(struct nf_world *w, struct nf_station *s);
-nf_time nf__llm_front_end(const struct nf_station *s, const struct nf_request *r);
 void nf__llm_fini(struct nf_station *s);
 void nf__llm_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
 void nf__llm_assign(struct nf_world *w, struct nf_station *s);
