@@ -126,7 +126,7 @@ struct nf_api_limit_decl {
 /* One entry of edge, cloud or maas; each table fills its part. */
 struct nf_station_decl {
     struct nf_object at;
-    const char *site, *region, *device, *calibration;
+    const char *site, *region, *device;
     struct nf_list models; /* struct nf_name_decl */
     int64_t gpus;          /* edge: of the node; cloud: of one replica */
     double speed;

@@ -109,38 +109,30 @@ static const struct nf_table engine_table =
      .flags = NF_REQUIRED | NF_NOT_EMPTY,                                                \
      AT(models),                                                                         \
      .example = "[detector]",                                                            \
-     .help = "What it serves: service-time models, or batched ones, or one language "    \
-             "model."},                                                                  \
+     .help = "What it serves: service-time models, or batched ones, or one language model."}, \
         {.key = "device",                                                                \
          .kind = NF_FIELD_NAME,                                                          \
          AT(device),                                                                     \
          .example = "L4",                                                                \
          .help = "GPU type of the catalogue; needed for catalogue models."},             \
-        {.key = "calibration",                                                           \
-         .kind = NF_FIELD_NAME,                                                          \
-         AT(calibration),                                                                \
-         .help = "Calibration profile of the device; the catalogue's choice when not "   \
-                 "given."},                                                              \
         {.key = "speed",                                                                 \
          NUMBER(NF_DIM_NONE, 0, 1e6),                                                    \
          .flags = NF_ABOVE_LOW,                                                          \
          AT(speed),                                                                      \
-         .fallback = "1",                                                                \
          .example = "2.5",                                                               \
-         .help = "Service times are divided by it."},                                    \
+         .help = "Service times are divided by it (service-time models only; 1)."},      \
         {.key = "batching",                                                              \
          SUBTABLE(batching_table),                                                       \
          AT(batching),                                                                   \
-         .fallback = "{}",                                                               \
-         .help = "How requests share a GPU."},                                           \
+         .help = "How requests share a GPU (batched models only)."},                     \
         {.key = "queue",                                                                 \
          SUBTABLE(queue_table),                                                          \
          AT(queue),                                                                      \
          .fallback = "{}",                                                               \
          .help = "Where requests wait."},                                                \
     {                                                                                    \
-        .key = "engine", SUBTABLE(engine_table), AT(engine), .fallback = "{}",           \
-        .help = "The language model engine."                                             \
+        .key = "engine", SUBTABLE(engine_table), AT(engine),                             \
+        .help = "The language model engine (language models only)."                      \
     }
 
 /* ---- edge ---- */

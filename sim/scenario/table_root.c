@@ -235,16 +235,16 @@ const struct nf_table nf_table_gateway = {.name = "gateway",
         BOUND(prefix "p9999", row, 7, "99.99 % of " what " are at most this.")
 
 static const struct nf_field sla_fields[] = {
-    BOUNDS("", 0, "the latencies"),
-    BOUNDS("ttft_", 1, "the times to first token"),
-    BOUNDS("tpot_", 2, "the times per output token"),
-    BOUNDS("wait_", 3, "the waiting times"),
     {.key = "class",
      .kind = NF_FIELD_NAME,
      .flags = NF_REQUIRED,
      .offset = offsetof(struct nf_sla_decl, class_name),
      .example = "cameras",
      .help = "A traffic entry or a stage."},
+    BOUNDS("", 0, "the latencies"),
+    BOUNDS("ttft_", 1, "the times to first token"),
+    BOUNDS("tpot_", 2, "the times per output token"),
+    BOUNDS("wait_", 3, "the waiting times"),
     {.key = "availability",
      .kind = NF_FIELD_NUMBER,
      .dimension = NF_DIM_FRACTION,
@@ -273,7 +273,7 @@ const struct nf_table nf_table_sla = {.name = "sla",
 
 const char *nf_sla_key(size_t i)
 {
-    return sla_fields[i].key;
+    return sla_fields[i + 1].key; /* after class */
 }
 
 double nf_sla_quantile(size_t i)

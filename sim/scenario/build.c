@@ -1,0 +1,239 @@
+/* From typed declarations to a world: the order of the sections, and what they share. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+#include "scenario/build.h"
+#include "scenario/override.h"
+
+/* ---- names ---- */
+
+static size_t slot_of(const struct nf__index *t, const char *key)
+{
+    size_t i = (size_t)nf_hash_name(key) & (t->cap - 1);
+    while (t->keys[i] != NULL && strcmp(t->keys[i], key) != 0) {
+        i = (i + 1) & (t->cap - 1);
+    }
+    return i;
+}
+
+static void grow(struct nf__index *t, struct nf_arena *arena)
+{
+    struct nf__index old = *t;
+    t->cap = old.cap == 0 ? 64 : 2 * old.cap;
+    t->keys = NF_NEW_ARRAY(arena, t->cap, const char *);
+    t->values = NF_NEW_ARRAY(arena, t->cap, uint32_t);
+    for (size_t i = 0; i < old.cap; i++) {
+        if (old.keys[i] != NULL) {
+            size_t to = slot_of(t, old.keys[i]);
+            t->keys[to] = old.keys[i];
+            t->values[to] = old.values[i];
+        }
+    }
+}
+
+void nf__index_put(struct nf__index *t, const char *key, uint32_t value,
+                   struct nf_arena *arena)
+{
+    if (2 * (t->count + 1) > t->cap) {
+        grow(t, arena);
+    }
+    size_t i = slot_of(t, key);
+    if (t->keys[i] == NULL) {
+        t->keys[i] = key;
+        t->values[i] = value;
+        t->count++;
+    }
+}
+
+uint32_t nf__index_find(const struct nf__index *t, const char *key)
+{
+    if (t->cap == 0) {
+        return NF__NONE;
+    }
+    size_t i = slot_of(t, key);
+    return t->keys[i] != NULL ? t->values[i] : NF__NONE;
+}
+
+bool nf__build_is_full(const struct nf__build *b)
+{
+    return b->load.diags->count == NF_DIAGS_MAX;
+}
+
+/* ---- files ---- */
+
+const char *nf__build_file(struct nf__build *b, const char *name)
+{
+    struct stat st;
+    if (name[0] == '/') {
+        return name;
+    }
+    const char *beside = nf_arena_printf(b->load.arena, "%s%s", b->folder, name);
+    if (stat(beside, &st) == 0) {
+        return beside;
+    }
+    const char *shipped =
+        nf_arena_printf(b->load.arena, "%s/scenarios/%s", b->options->data_root, name);
+    return stat(shipped, &st) == 0 ? shipped : beside;
+}
+
+/* ---- the whole ---- */
+
+static void build_head(struct nf__build *b)
+{
+    struct nf_scenario_decl *d = b->decl;
+    struct nf_world_spec *w = b->world;
+    w->name = d->name;
+    w->seed = (uint64_t)d->seed;
+    w->replications = (unsigned)d->replications;
+    w->duration = d->duration > 0 ? nf_time_of_s(d->duration) : 0;
+    w->warmup = d->warmup > 0 ? nf_time_of_s(d->warmup) : 0;
+    if (d->duration > 0 && w->warmup >= w->duration) {
+        (void)nf_object_error(&b->load, &d->at, "warmup", NF_E_IMPOSSIBLE, NULL,
+                              "the warm-up leaves nothing of the duration");
+    }
+}
+
+static void build_all(struct nf__build *b, int errors)
+{
+    build_head(b);
+    nf__build_models(b);
+    nf__build_sites(b);
+    nf__build_stations(b);
+    nf__build_links(b);
+    nf__build_classes(b);
+    nf__build_gateway(b);
+    nf__build_slas(b);
+    nf__build_output(b);
+    if (b->load.diags->errors == errors) {
+        nf__build_routes(b);
+    }
+}
+
+/* Overrides in order, then the options that have names of their own. */
+static enum nf_status override_all(struct nf_scenario *s, struct nf_yaml_node *root,
+                                   const struct nf_scenario_options *options,
+                                   struct nf_load *load)
+{
+    size_t n = 0;
+    const char **all =
+        NF_NEW_ARRAY(load->arena, options->override_count + 2, const char *);
+    for (size_t i = 0; i < options->override_count; i++) {
+        all[n++] = nf_arena_strdup(load->arena, options->overrides[i]);
+    }
+    if (options->has_seed) {
+        all[n++] =
+            nf_arena_printf(load->arena, "seed=%llu", (unsigned long long)options->seed);
+    }
+    if (options->has_replications) {
+        all[n++] = nf_arena_printf(load->arena, "replications=%u", options->replications);
+    }
+    enum nf_status first = NF_OK;
+    for (size_t i = 0; i < n; i++) {
+        enum nf_status status = nf_override_apply(root, all[i], load->arena, load->diags);
+        first = first == NF_OK ? status : first;
+    }
+    s->overrides = all;
+    s->override_count = n;
+    return first;
+}
+
+static const char *folder_of(const char *path, struct nf_arena *arena)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? "" : nf_arena_strndup(arena, path, (size_t)(slash - path) + 1);
+}
+
+/* Check the tree of a file and build its world. */
+static enum nf_status finish(struct nf_scenario *s, const struct nf_yaml_file *file,
+                             int errors, const struct nf_scenario_options *options,
+                             struct nf_load *load)
+{
+    s->path = file->path;
+    s->text = file->text;
+    s->text_length = file->length;
+    memcpy(s->sha256, file->sha256, sizeof s->sha256);
+    s->decl = NF_NEW(load->arena, struct nf_scenario_decl);
+    if (file->root == NULL) {
+        return nf_diags_status(load->diags);
+    }
+    if (file->root->kind == NF_YAML_MAP) {
+        enum nf_status status = override_all(s, file->root, options, load);
+        if (status != NF_OK) {
+            return status;
+        }
+    }
+    struct nf__build b = {.load = *load,
+                          .decl = s->decl,
+                          .options = options,
+                          .folder = folder_of(file->path, load->arena),
+                          .world = &s->world};
+    if (nf_schema_load(load, &nf_table_scenario, file->root, "", s->decl) == NF_OK ||
+        file->root->kind == NF_YAML_MAP) {
+        build_all(&b, errors);
+    }
+    s->calibrations = b.calibrations;
+    s->calibration_count = b.calibration_count;
+    return load->diags->errors == errors ? NF_OK : nf_diags_status(load->diags);
+}
+
+enum nf_status nf_scenario_load(const char *path,
+                                const struct nf_scenario_options *options,
+                                struct nf_arena *arena, struct nf_diags *diags,
+                                const struct nf_scenario **out)
+{
+    int errors = diags->errors;
+    struct nf_load load = {arena, diags};
+    struct nf_scenario *s = NF_NEW(arena, struct nf_scenario);
+    struct nf_yaml_file file;
+    *out = NULL;
+    enum nf_status status =
+        nf_yaml_read(path, (struct nf_place){NULL, 0, 0}, arena, diags, &file);
+    if (status != NF_OK && file.root == NULL) {
+        return status;
+    }
+    status = finish(s, &file, errors, options, &load);
+    *out = status == NF_OK ? s : NULL;
+    return status;
+}
+
+enum nf_status nf_scenario_parse(const char *path, const char *text, size_t length,
+                                 const struct nf_scenario_options *options,
+                                 struct nf_arena *arena, struct nf_diags *diags,
+                                 const struct nf_scenario **out)
+{
+    int errors = diags->errors;
+    struct nf_load load = {arena, diags};
+    struct nf_scenario *s = NF_NEW(arena, struct nf_scenario);
+    struct nf_yaml_file file = {.path = nf_arena_strdup(arena, path),
+                                .text = nf_arena_strndup(arena, text, length),
+                                .length = length};
+    struct nf_sha256 h;
+    nf_sha256_init(&h);
+    nf_sha256_add(&h, text, length);
+    nf_sha256_hex(&h, file.sha256);
+    *out = NULL;
+    enum nf_status status =
+        nf_yaml_parse(file.path, file.text, length, arena, diags, &file.root);
+    if (status != NF_OK && file.root == NULL) {
+        return status;
+    }
+    status = finish(s, &file, errors, options, &load);
+    *out = status == NF_OK ? s : NULL;
+    return status;
+}
+
+void nf_scenario_write_effective(const struct nf_scenario *s, struct nf_text *out)
+{
+    nf_schema_write_yaml(&nf_table_scenario, s->decl, out);
+}
+
+bool nf_scenario_write_help(const char *path, struct nf_text *out, const char **hint)
+{
+    return nf_schema_write_help(&nf_table_scenario, path, out, hint);
+}
+
+void nf_scenario_write_json_schema(struct nf_text *out)
+{
+    nf_schema_write_json(&nf_table_scenario, out);
+}

@@ -1,0 +1,152 @@
+/*
+ * build.h - what the files build_*.c share: typed declarations on one side, the world's arrays on the other.
+ *
+ * What:   each nf__build_X checks its section, fills in the defaults that depend on other keys (so that the effective file shows
+ *         them), and makes its part of the world. Later ones use what earlier ones found; the order stands in build.c.
+ * Why:    one pass a section keeps messages beside the rules they tell.
+ * Errors: told in load.diags. An object with a mistake is marked is_broken and left out of later checks.
+ */
+#ifndef NF_SCENARIO_BUILD_H
+#define NF_SCENARIO_BUILD_H
+
+#include "scenario/catalog.h"
+#include "scenario/decl.h"
+#include "scenario/scenario.h"
+#include "scenario/trace.h"
+
+struct nf__group;
+
+/* Names to indices: a hash table with open addressing. */
+struct nf__index {
+    const char **keys;
+    uint32_t *values;
+    size_t count, cap; /* cap: a power of two, at least twice count */
+};
+
+struct nf__model {
+    struct nf_model_decl *decl;
+    enum nf_model_kind kind;
+    const struct nf_dnn_model *dnn; /* catalogue, overrides applied */
+    const struct nf_llm_arch *llm;
+    bool is_asked, is_hosted;
+    const struct nf__group *last_group; /* that was found to serve it */
+};
+
+/* A site as the file names it, and where its copies are in the world's list. */
+struct nf__site {
+    const char *name;
+    uint32_t first, count;
+};
+
+/* An entry of edge, cloud or maas, and where its copies are in the world's list. */
+struct nf__group {
+    struct nf_station_decl *decl;
+    enum nf_tier tier;
+    enum nf_station_kind kind;
+    uint32_t site; /* edge: index of the site group */
+    uint32_t first, count;
+    uint32_t *models; /* that could be found */
+    size_t model_count;
+    const struct nf_device *device;
+    bool is_linked;
+};
+
+struct nf__link {
+    struct nf_link_decl *decl;
+    uint32_t site;  /* from: site group */
+    uint32_t first; /* in the world's list */
+};
+
+struct nf__class {
+    struct nf_class_decl *decl;
+    struct nf__class *parent; /* NULL: a traffic entry */
+    uint32_t index;
+    uint32_t site; /* site group of the traffic entry */
+    struct nf__model *model;
+    bool tokens_from_trace;
+    struct nf_arrival_spec arrivals; /* traffic entries */
+};
+
+struct nf__build {
+    struct nf_load load;
+    struct nf_scenario_decl *decl;
+    const struct nf_scenario_options *options;
+    const char *folder;               /* of the scenario file */
+    const struct nf_catalog *catalog; /* NULL until needed */
+    bool catalog_failed;
+    struct nf_world_spec *world;
+    struct nf__index model_index, site_index, group_index, class_index;
+    struct nf__model *models;
+    struct nf__site *sites;
+    size_t site_count;
+    struct nf__group *groups;
+    size_t group_count;
+    struct nf__link *links;
+    size_t link_count;
+    struct nf__class **classes;
+    size_t class_count, class_cap;
+    const struct nf_calibration **calibrations;
+    size_t calibration_count;
+};
+
+enum { NF__NONE = UINT32_MAX };
+
+void nf__build_models(struct nf__build *b);
+void nf__build_sites(struct nf__build *b);
+void nf__build_stations(struct nf__build *b);
+void nf__build_links(struct nf__build *b);
+void nf__build_classes(struct nf__build *b);
+void nf__build_gateway(struct nf__build *b);
+void nf__build_slas(struct nf__build *b);
+void nf__build_output(struct nf__build *b);
+void nf__build_routes(struct nf__build *b); /* only when there was no error */
+
+/* Read the catalogue at first use; NULL when it cannot be read (told once). */
+const struct nf_catalog *nf__build_catalog(struct nf__build *b);
+
+/* Work out what the group's models cost on its device. */
+void nf__build_hostings(struct nf__build *b, struct nf__group *g,
+                        struct nf_station_spec *s);
+
+/* The scaler of a pool. */
+void nf__build_scaler(struct nf__build *b, struct nf_station_decl *d,
+                      struct nf_scaler_spec *out);
+
+/* A declared distribution as the engine draws it. False when told. */
+bool nf__build_dist(struct nf__build *b, struct nf_dist_decl *decl, enum nf_dimension dim,
+                    struct nf_dist *out);
+
+/* The arrivals of a traffic entry. */
+bool nf__build_arrivals(struct nf__build *b, struct nf__class *c, struct nf_trace *trace);
+
+/* A file named in the scenario: beside it, else below data_root/scenarios/; absolute as it is. The first that exists, else
+ * the first. */
+const char *nf__build_file(struct nf__build *b, const char *name);
+
+/* The first value put under a name stays. */
+void nf__index_put(struct nf__index *t, const char *key, uint32_t value,
+                   struct nf_arena *arena);
+uint32_t nf__index_find(const struct nf__index *t,
+                        const char *key); /* NF__NONE: not there */
+
+/* No further message will be kept: hints need not be worked out. */
+bool nf__build_is_full(const struct nf__build *b);
+
+/* Look up by name; index or NF__NONE. */
+uint32_t nf__build_find_model(const struct nf__build *b, const char *name);
+uint32_t nf__build_find_site(const struct nf__build *b, const char *name);
+uint32_t nf__build_find_group(const struct nf__build *b, const char *name);
+uint32_t nf__build_find_class(const struct nf__build *b, const char *name);
+
+/* "did you mean ...?" or NULL. */
+const char *nf__build_near(struct nf__build *b, const char *word,
+                           const char *const *names);
+const char *const *nf__build_group_names(struct nf__build *b);
+const char *const *nf__build_model_names(struct nf__build *b);
+
+/* Load an optional map that was not given, so that its defaults hold and are shown. */
+void nf__build_materialize(struct nf__build *b, const struct nf_table *table,
+                           const char *key, struct nf_object *part,
+                           const struct nf_object *owner);
+
+#endif

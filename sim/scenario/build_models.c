@@ -1,0 +1,271 @@
+/* Models, and what they cost on a device. */
+#include <math.h>
+#include <string.h>
+
+#include "scenario/build.h"
+
+const struct nf_catalog *nf__build_catalog(struct nf__build *b)
+{
+    if (b->catalog == NULL && !b->catalog_failed) {
+        enum nf_status s = nf_catalog_load(b->options->data_root, b->load.arena,
+                                           b->load.diags, &b->catalog);
+        b->catalog_failed = s != NF_OK;
+    }
+    return b->catalog;
+}
+
+/* ---- what a model is ---- */
+
+static void apply_dnn(struct nf__build *b, struct nf__model *m)
+{
+    struct nf_model_decl *d = m->decl;
+    struct nf_dnn_model *copy = NF_NEW(b->load.arena, struct nf_dnn_model);
+    *copy = *m->dnn;
+    if (d->batch_law >= 0) {
+        copy->law = (enum nf_batch_law)d->batch_law;
+    }
+    d->batch_law = (int)copy->law;
+    d->parameters = isnan(d->parameters) ? copy->parameters : d->parameters;
+    if (d->weights >= 0 || d->kv >= 0) {
+        (void)nf_object_error(&b->load, &d->at, d->weights >= 0 ? "weights" : "kv",
+                              NF_E_KEY, NULL, "%s is not a language model", d->catalog);
+    }
+    m->kind = NF_MODEL_DNN;
+    m->dnn = copy;
+}
+
+static void apply_llm(struct nf__build *b, struct nf__model *m)
+{
+    struct nf_model_decl *d = m->decl;
+    struct nf_llm_arch *copy = NF_NEW(b->load.arena, struct nf_llm_arch);
+    *copy = *m->llm;
+    if (d->weights >= 0) {
+        copy->weights = (enum nf_precision)d->weights;
+    }
+    if (d->kv >= 0) {
+        copy->kv = (enum nf_precision)d->kv;
+    }
+    if (copy->kv != NF_BF16 && copy->kv != NF_FP8) {
+        (void)nf_object_error(&b->load, &d->at, "kv", NF_E_UNSUPPORTED, NULL,
+                              "the key-value cache is bf16 or fp8");
+    }
+    if (d->batch_law >= 0) {
+        (void)nf_object_error(&b->load, &d->at, "batch_law", NF_E_KEY, NULL,
+                              "%s is a language model; its batches are the engine's",
+                              d->catalog);
+    }
+    d->weights = (int)copy->weights;
+    d->kv = (int)copy->kv;
+    d->parameters = isnan(d->parameters) ? copy->parameters : d->parameters;
+    m->kind = NF_MODEL_LLM;
+    m->llm = copy;
+}
+
+static void find_in_catalog(struct nf__build *b, struct nf__model *m)
+{
+    struct nf_model_decl *d = m->decl;
+    const struct nf_catalog *catalog = nf__build_catalog(b);
+    if (catalog == NULL) {
+        d->at.is_broken = true;
+        return;
+    }
+    m->dnn = nf_catalog_dnn(catalog, d->catalog);
+    m->llm = nf_catalog_llm(catalog, d->catalog);
+    if (m->dnn != NULL) {
+        apply_dnn(b, m);
+    } else if (m->llm != NULL) {
+        apply_llm(b, m);
+    } else {
+        const char *near =
+            nf__build_near(b, d->catalog, nf_catalog_names(catalog, "models"));
+        (void)nf_object_error(&b->load, &d->at, "catalog", NF_E_REFERENCE,
+                              near != NULL ? near : "`nearfar catalog models` lists them",
+                              "the catalogue has no model \"%s\"", d->catalog);
+    }
+}
+
+static void check_model(struct nf__build *b, struct nf__model *m,
+                        struct nf_model_spec *out)
+{
+    struct nf_model_decl *d = m->decl;
+    bool has_service = d->service.at.node != NULL;
+    int given = has_service + (d->catalog != NULL) + (d->kind >= 0);
+    if (d->at.is_broken) {
+        return;
+    }
+    if (given != 1) {
+        (void)nf_object_error(&b->load, &d->at, "", NF_E_KEY, NULL,
+                              given == 0
+                                  ? "expected service, catalog or kind"
+                                  : "expected only one of service, catalog and kind");
+        return;
+    }
+    if (d->catalog != NULL) {
+        find_in_catalog(b, m);
+    } else {
+        m->kind = has_service ? NF_MODEL_SERVICE : (enum nf_model_kind)d->kind;
+        const char *extra = d->batch_law >= 0 ? "batch_law"
+                            : d->weights >= 0 ? "weights"
+                            : d->kv >= 0      ? "kv"
+                                              : NULL;
+        if (extra != NULL) {
+            (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, NULL,
+                                  "\"%s\" goes with catalog only", extra);
+        }
+        if (d->kind == NF_MODEL_SERVICE) {
+            (void)nf_object_error(
+                &b->load, &d->at, "kind", NF_E_KEY, NULL,
+                "a model of kind service is declared by its service time");
+        }
+    }
+    *out = (struct nf_model_spec){.name = d->at.name, .kind = m->kind};
+    if (has_service && !nf__build_dist(b, &d->service, NF_DIM_TIME, &out->service)) {
+        d->at.is_broken = true;
+    }
+    out->parameters = isnan(d->parameters) ? 0 : d->parameters;
+}
+
+void nf__build_models(struct nf__build *b)
+{
+    size_t n = b->decl->models.count;
+    struct nf_model_decl *decls = b->decl->models.items;
+    struct nf_model_spec *specs = NF_NEW_ARRAY(b->load.arena, n, struct nf_model_spec);
+    b->models = NF_NEW_ARRAY(b->load.arena, n, struct nf__model);
+    for (size_t i = 0; i < n; i++) {
+        b->models[i].decl = &decls[i];
+        nf__index_put(&b->model_index, decls[i].at.name, (uint32_t)i, b->load.arena);
+        check_model(b, &b->models[i], &specs[i]);
+    }
+    b->world->models = specs;
+    b->world->model_count = n;
+}
+
+uint32_t nf__build_find_model(const struct nf__build *b, const char *name)
+{
+    return nf__index_find(&b->model_index, name);
+}
+
+const char *const *nf__build_model_names(struct nf__build *b)
+{
+    const char **names =
+        NF_NEW_ARRAY(b->load.arena, b->decl->models.count + 1, const char *);
+    for (size_t i = 0; i < b->decl->models.count && !nf__build_is_full(b); i++) {
+        names[i] = b->models[i].decl->at.name;
+    }
+    return names;
+}
+
+/* ---- what it costs on a device ---- */
+
+static void use_calibration(struct nf__build *b, const struct nf_calibration *c)
+{
+    for (size_t i = 0; i < b->calibration_count; i++) {
+        if (b->calibrations[i] == c) {
+            return;
+        }
+    }
+    const struct nf_calibration **all = NF_NEW_ARRAY(
+        b->load.arena, b->calibration_count + 1, const struct nf_calibration *);
+    if (b->calibration_count > 0) {
+        memcpy(all, b->calibrations, b->calibration_count * sizeof *all);
+    }
+    all[b->calibration_count++] = c;
+    b->calibrations = all;
+}
+
+static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)
+{
+    return (struct nf_llm_engine){
+        .max_sequences = (unsigned)e->max_sequences,
+        .max_batched_tokens = (unsigned)e->max_batched_tokens,
+        .block_tokens = (unsigned)e->block_tokens,
+        .kv_memory = e->kv_memory,
+        .kv_blocks = e->kv_blocks == NF_INT_ABSENT ? 0 : (uint64_t)e->kv_blocks,
+        .step_overhead_s = e->step_overhead,
+        .sequence_overhead_s = e->sequence_overhead,
+        .request_overhead_s = e->request_overhead};
+}
+
+/* One model on the group's device. The mistake is told at the place of the model's name. */
+static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
+                    struct nf_hosting *out)
+{
+    struct nf__model *m = &b->models[g->models[which]];
+    struct nf_station_decl *d = g->decl;
+    char why[512] = "";
+    out->model = g->models[which];
+    if (m->kind == NF_MODEL_SERVICE || g->tier == NF_TIER_MAAS) {
+        return true;
+    }
+    if (m->dnn == NULL && m->llm == NULL) {
+        (void)nf_object_error(
+            &b->load, &d->at, "models", NF_E_IMPOSSIBLE,
+            "give the model a catalog entry, or serve it from maas",
+            "%s is known by name only; nobody knows what it needs on a device",
+            m->decl->at.name);
+        return false;
+    }
+    const struct nf_calibration *c = nf_catalog_calibration(b->catalog, g->device->name);
+    if (c != NULL) {
+        use_calibration(b, c);
+    } else if (m->kind == NF_MODEL_LLM) {
+        (void)nf_object_error(
+            &b->load, &d->at, "device", NF_E_IMPOSSIBLE,
+            "`nearfar catalog devices` tells which have one",
+            "device %s has no calibration profile, which language models need",
+            g->device->name);
+        return false;
+    }
+    struct nf_llm_engine engine = engine_of(&d->engine);
+    bool ok = m->kind == NF_MODEL_DNN
+                  ? nf_dnn_prepare(&out->dnn, m->dnn, g->device, c,
+                                   (unsigned)d->batching.max_size, why, sizeof why)
+                  : nf_llm_prepare(&out->llm, m->llm, g->device, c, (unsigned)d->gpus,
+                                   &engine, why, sizeof why);
+    if (!ok) {
+        (void)nf_object_error(&b->load, &d->at, "models", NF_E_IMPOSSIBLE,
+                              "`nearfar catalog fit MODEL DEVICE` tells what fits where",
+                              "%s", why);
+    }
+    return ok;
+}
+
+/* The weights of all batched models lie in the same memory. */
+static void check_together(struct nf__build *b, struct nf__group *g,
+                           const struct nf_hosting *hostings)
+{
+    double need = 0;
+    for (size_t i = 0; i < g->model_count; i++) {
+        need += hostings[i].dnn.weight_bytes;
+    }
+    double have = g->device->memory_bytes - g->device->memory_reserve_bytes;
+    if (need > have) {
+        (void)nf_object_error(
+            &b->load, &g->decl->at, "models", NF_E_IMPOSSIBLE, NULL,
+            "the weights of the %zu models together need %.1f GB, %s offers "
+            "%.1f GB",
+            g->model_count, need / 1e9, g->device->name, have / 1e9);
+    }
+}
+
+void nf__build_hostings(struct nf__build *b, struct nf__group *g,
+                        struct nf_station_spec *s)
+{
+    bool ok = true;
+    double bytes = 0;
+    struct nf_hosting *hostings =
+        NF_NEW_ARRAY(b->load.arena, g->model_count, struct nf_hosting);
+    for (size_t i = 0; i < g->model_count; i++) {
+        ok = prepare(b, g, i, &hostings[i]) && ok;
+        bytes += g->kind == NF_STATION_LLM ? hostings[i].llm.weight_bytes
+                                           : hostings[i].dnn.weight_bytes;
+    }
+    if (ok && g->kind == NF_STATION_BATCH) {
+        check_together(b, g, hostings);
+    }
+    s->hostings = hostings;
+    s->hosting_count = g->model_count;
+    if (g->tier == NF_TIER_CLOUD && isfinite(g->decl->startup.load_bandwidth)) {
+        s->startup_load_s = bytes / g->decl->startup.load_bandwidth;
+    }
+}
