@@ -44,4 +44,11 @@ struct nf_calibration {
     double mixed_factor; /* mu: decode attention inside a step that also prefills */
 };
 
+/* Where work runs: devices of one kind that share it, and what was measured on one of them. */
+struct nf_host {
+    const struct nf_device *device;
+    const struct nf_calibration *calibration; /* NULL: none */
+    unsigned ranks; /* tensor-parallel devices; 1 for networks */
+};
+
 #endif

@@ -48,9 +48,10 @@ static double modelled_s(const struct nf_dnn_model *m, const struct nf_device *d
 }
 
 static bool line_of_model(struct line *line, const struct nf_dnn_model *m,
-                          const struct nf_device *d, const struct nf_calibration *cal,
-                          unsigned batch)
+                          const struct nf_host *host, unsigned batch)
 {
+    const struct nf_device *d = host->device;
+    const struct nf_calibration *cal = host->calibration;
     if (!cal || !(cal->network.em > 0) || !(cal->network.ec > 0) ||
         !(d->peak[m->precision] > 0) || !(m->work > 0)) {
         return false;
@@ -97,10 +98,9 @@ static bool check_memory(const struct nf_dnn_model *m, const struct nf_device *d
 }
 
 bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
-                    const struct nf_device *device,
-                    const struct nf_calibration *calibration, unsigned max_batch,
-                    char *why, size_t cap)
+                    const struct nf_host *host, unsigned max_batch, char *why, size_t cap)
 {
+    const struct nf_device *device = host->device;
     NF_ASSERT(max_batch >= 1);
     if (!check_memory(model, device, max_batch, why, cap)) {
         return false;
@@ -111,13 +111,13 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
     if (k && k->latency_s > 0 && k->throughput > 0) {
         line = line_of_anchors(k);
         provenance = k->provenance;
-    } else if (line_of_model(&line, model, device, calibration, max_batch)) {
+    } else if (line_of_model(&line, model, host, max_batch)) {
         if (k) {
             double scale = scale_of_anchor(k, &line, max_batch);
             line.fixed_s *= scale;
             line.per_sample_s *= scale;
-        } else if (calibration->provenance > provenance) {
-            provenance = calibration->provenance;
+        } else if (host->calibration->provenance > provenance) {
+            provenance = host->calibration->provenance;
         }
     } else if (
         k) { /* one figure and no model of the rest: all of it grows with the batch */

@@ -56,13 +56,12 @@ struct nf_dnn_cost {
     enum nf_provenance provenance;
 };
 
-/* Fills `cost`. `calibration` may be NULL when the device has none: then anchors must do.
+/* Fills `cost`. Where the host has no calibration, anchors must do.
  * False, with a sentence in `why` (cap bytes), when the model does not fit the device's
  * memory or nothing is known about it there. Requires max_batch >= 1. */
 bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
-                    const struct nf_device *device,
-                    const struct nf_calibration *calibration, unsigned max_batch,
-                    char *why, size_t cap);
+                    const struct nf_host *host, unsigned max_batch, char *why,
+                    size_t cap);
 
 /* Seconds that the GPU is held by one batch of `samples`. */
 static inline double nf_dnn_batch_s(const struct nf_dnn_cost *c, unsigned samples)

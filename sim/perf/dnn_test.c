@@ -34,13 +34,16 @@ static const struct nf_calibration calibration = {
     .provenance = NF_DERIVED,
     .network = {.t0_s = 1e-3, .ec = 0.5, .em = 0.5, .p = 1}};
 
+static const struct nf_host host = {&device, &calibration, 1}, bare = {&device, NULL, 1};
+
 static struct nf_dnn_cost prepare(const char *name, unsigned batch)
 {
     struct nf_device d = device;
     struct nf_dnn_cost cost;
     char why[300] = "";
     d.name = name;
-    cr_assert(nf_dnn_prepare(&cost, &detector, &d, &calibration, batch, why, sizeof why),
+    cr_assert(nf_dnn_prepare(&cost, &detector, &(struct nf_host){&d, &calibration, 1},
+                             batch, why, sizeof why),
               "%s", why);
     return cost;
 }
@@ -96,7 +99,7 @@ Test(dnn, padded_engine_pays_for_the_full_batch)
     struct nf_dnn_cost c;
     char why[300] = "";
     padded.law = NF_BATCH_PADDED;
-    cr_assert(nf_dnn_prepare(&c, &padded, &device, &calibration, 8, why, sizeof why));
+    cr_assert(nf_dnn_prepare(&c, &padded, &host, 8, why, sizeof why));
     cr_assert_float_eq(nf_dnn_batch_s(&c, 1), 55e-3, 1e-12);
     cr_assert_float_eq(nf_dnn_batch_s(&c, 8), 55e-3, 1e-12);
 }
@@ -107,7 +110,7 @@ Test(dnn, too_large_a_model_is_refused_with_numbers)
     struct nf_dnn_cost c;
     char why[300] = "";
     large.weight_bytes = 1.7e9;
-    cr_assert(!nf_dnn_prepare(&c, &large, &device, &calibration, 8, why, sizeof why));
+    cr_assert(!nf_dnn_prepare(&c, &large, &host, 8, why, sizeof why));
     cr_assert(strstr(why, "1.7 GB") && strstr(why, "0.9 GB"), "%s", why);
 }
 
@@ -117,7 +120,7 @@ Test(dnn, unknown_precision_without_anchor_is_refused)
     struct nf_dnn_cost c;
     char why[300] = "";
     odd.precision = NF_FP8;
-    cr_assert(!nf_dnn_prepare(&c, &odd, &device, &calibration, 8, why, sizeof why));
+    cr_assert(!nf_dnn_prepare(&c, &odd, &host, 8, why, sizeof why));
     cr_assert(strstr(why, "no fp8 units"), "%s", why);
-    cr_assert(!nf_dnn_prepare(&c, &odd, &device, NULL, 8, why, sizeof why));
+    cr_assert(!nf_dnn_prepare(&c, &odd, &bare, 8, why, sizeof why));
 }

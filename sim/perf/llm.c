@@ -77,10 +77,12 @@ static bool check_shape(const struct nf_llm_arch *a, unsigned ranks, char *why,
     return true;
 }
 
-static bool check_profile(const struct nf_llm_arch *a, const struct nf_device *d,
-                          const struct nf_calibration *cal, unsigned ranks, char *why,
-                          size_t cap)
+static bool check_profile(const struct nf_llm_arch *a, const struct nf_host *host,
+                          char *why, size_t cap)
 {
+    const struct nf_device *d = host->device;
+    const struct nf_calibration *cal = host->calibration;
+    unsigned ranks = host->ranks;
     if (!cal) {
         snprintf(why, cap,
                  "%s has no calibration profile, and %s can only be timed with one",
@@ -113,10 +115,11 @@ static bool check_profile(const struct nf_llm_arch *a, const struct nf_device *d
     return true;
 }
 
-static bool check_memory(const struct nf_llm_arch *a, const struct nf_device *d,
-                         unsigned ranks, const struct nf_llm_engine *e, char *why,
-                         size_t cap)
+static bool check_memory(const struct nf_llm_arch *a, const struct nf_host *host,
+                         const struct nf_llm_engine *e, char *why, size_t cap)
 {
+    const struct nf_device *d = host->device;
+    unsigned ranks = host->ranks;
     struct nf_llm_memory m = nf_llm_memory(a, d, ranks, e);
     if (e->kv_blocks > 0) {
         double kv = (double)e->kv_blocks * e->block_tokens * m.kv_bytes_per_token;
@@ -237,17 +240,17 @@ static void fold_rest(struct fold *f)
 }
 
 bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
-                    const struct nf_device *device,
-                    const struct nf_calibration *calibration, unsigned ranks,
-                    const struct nf_llm_engine *engine, char *why, size_t cap)
+                    const struct nf_host *host, const struct nf_llm_engine *engine,
+                    char *why, size_t cap)
 {
+    unsigned ranks = host->ranks;
     NF_ASSERT(engine->max_sequences >= 1 && engine->max_batched_tokens >= 1);
     if (!check_shape(arch, ranks, why, cap) ||
-        !check_memory(arch, device, ranks, engine, why, cap) ||
-        !check_profile(arch, device, calibration, ranks, why, cap)) {
+        !check_memory(arch, host, engine, why, cap) ||
+        !check_profile(arch, host, why, cap)) {
         return false;
     }
-    struct nf_llm_memory memory = nf_llm_memory(arch, device, ranks, engine);
+    struct nf_llm_memory memory = nf_llm_memory(arch, host->device, ranks, engine);
     *cost = (struct nf_llm_cost){.weight_bytes = nf_llm_weight_bytes(arch),
                                  .kv_bytes_per_token = memory.kv_bytes_per_token,
                                  .kv_blocks = engine->kv_blocks > 0 ? engine->kv_blocks
@@ -260,8 +263,8 @@ bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
                                  .sequence_overhead_s = engine->sequence_overhead_s,
                                  .request_overhead_s = engine->request_overhead_s};
     struct fold f = {arch,
-                     device,
-                     calibration,
+                     host->device,
+                     host->calibration,
                      ranks,
                      (double)arch->heads / ranks,
                      ceil((double)arch->kv_heads / ranks),

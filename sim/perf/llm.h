@@ -93,14 +93,13 @@ struct nf_llm_memory {
  * the host overheads of README.md. */
 struct nf_llm_engine nf_llm_engine_defaults(void);
 
-/* False when it cannot be: weights do not fit `ranks` devices, heads do not divide, the
+/* False when it cannot be: weights do not fit the host's devices, heads do not divide, the
  * precision is not in the profile, no all-reduce constants for that many ranks. `why` (cap
  * bytes) then says what was needed and what was there, with numbers. Requires an engine
  * with 0 < kv_memory <= 1 and limits of at least 1. */
 bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
-                    const struct nf_device *device,
-                    const struct nf_calibration *calibration, unsigned ranks,
-                    const struct nf_llm_engine *engine, char *why, size_t cap);
+                    const struct nf_host *host, const struct nf_llm_engine *engine,
+                    char *why, size_t cap);
 
 /* Seconds of one iteration. Requires prefill_tokens + decode_sequences > 0. */
 double nf_llm_step_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);

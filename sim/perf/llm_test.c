@@ -47,7 +47,8 @@ static struct nf_llm_cost toy_cost(const struct nf_llm_arch *arch, unsigned rank
     struct nf_llm_engine e = toy_engine();
     struct nf_llm_cost cost;
     char why[400] = "";
-    cr_assert(nf_llm_prepare(&cost, arch, &toy_device, &toy_profile, ranks, &e, why,
+    cr_assert(nf_llm_prepare(&cost, arch,
+                             &(struct nf_host){&toy_device, &toy_profile, ranks}, &e, why,
                              sizeof why),
               "%s", why);
     return cost;
@@ -90,9 +91,10 @@ static struct nf_llm_cost h100_cost(unsigned ranks)
     struct nf_llm_engine e = nf_llm_engine_defaults();
     struct nf_llm_cost cost;
     char why[400] = "";
-    cr_assert(
-        nf_llm_prepare(&cost, &llama70, &h100, &h100_profile, ranks, &e, why, sizeof why),
-        "%s", why);
+    cr_assert(nf_llm_prepare(&cost, &llama70,
+                             &(struct nf_host){&h100, &h100_profile, ranks}, &e, why,
+                             sizeof why),
+              "%s", why);
     return cost;
 }
 
@@ -100,7 +102,8 @@ static bool refused(const struct nf_llm_arch *arch, const struct nf_device *devi
                     unsigned ranks, const struct nf_llm_engine *engine, char why[400])
 {
     struct nf_llm_cost cost;
-    return !nf_llm_prepare(&cost, arch, device, &h100_profile, ranks, engine, why, 400);
+    return !nf_llm_prepare(&cost, arch, &(struct nf_host){device, &h100_profile, ranks},
+                           engine, why, 400);
 }
 
 Test(llm, decode_step_by_hand)
@@ -201,7 +204,8 @@ Test(llm, given_kv_blocks_win)
     struct nf_llm_cost c;
     char why[400] = "";
     e.kv_blocks = 2588;
-    cr_assert(nf_llm_prepare(&c, &llama70, &h100, &h100_profile, 4, &e, why, sizeof why));
+    cr_assert(nf_llm_prepare(&c, &llama70, &(struct nf_host){&h100, &h100_profile, 4}, &e,
+                             why, sizeof why));
     cr_assert_eq(c.kv_blocks, 2588);
     e.kv_blocks = 99999; /* 131 GB */
     cr_assert(refused(&llama70, &h100, 4, &e, why));
@@ -246,9 +250,11 @@ Test(llm, what_is_not_known_is_refused)
     cr_assert(refused(&a, &h100, 4, &e, why));
     struct nf_calibration single = h100_profile;
     single.allreduce[1].bus_bandwidth = 0;
-    cr_assert(!nf_llm_prepare(&c, &llama70, &h100, &single, 4, &e, why, sizeof why));
+    cr_assert(!nf_llm_prepare(&c, &llama70, &(struct nf_host){&h100, &single, 4}, &e, why,
+                              sizeof why));
     cr_assert(strstr(why, "all-reduce constants for 4"), "%s", why);
-    cr_assert(!nf_llm_prepare(&c, &llama70, &h100, NULL, 4, &e, why, sizeof why));
+    cr_assert(!nf_llm_prepare(&c, &llama70, &(struct nf_host){&h100, NULL, 4}, &e, why,
+                              sizeof why));
     cr_assert(strstr(why, "no calibration profile"), "%s", why);
 }
 

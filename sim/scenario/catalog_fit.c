@@ -20,10 +20,10 @@ static void print_step_times(const struct fit *f, const struct nf_llm_arch *a,
 {
     static const uint32_t batches[] = {1, 16, 64, 256};
     enum { CONTEXT = 1024 };
+    struct nf_host host = {f->device, f->calibration, ranks};
     struct nf_llm_cost cost;
     char why[400];
-    if (!nf_llm_prepare(&cost, a, f->device, f->calibration, ranks, engine, why,
-                        sizeof why)) {
+    if (!nf_llm_prepare(&cost, a, &host, engine, why, sizeof why)) {
         fprintf(f->out, "  no times: %s\n", why);
         return;
     }
@@ -88,10 +88,11 @@ static bool fit_llm(const struct fit *f, const struct nf_llm_arch *a)
 static bool fit_dnn(const struct fit *f, const struct nf_dnn_model *m)
 {
     static const unsigned batches[] = {1, 2, 4, 8, 16, 32};
+    struct nf_host host = {f->device, f->calibration, 1};
     struct nf_dnn_cost cost;
     char why[400];
     fprintf(f->out, "%s on %s\n", m->name, f->device->name);
-    if (!nf_dnn_prepare(&cost, m, f->device, f->calibration, 32, why, sizeof why)) {
+    if (!nf_dnn_prepare(&cost, m, &host, 32, why, sizeof why)) {
         fprintf(f->out, "  %s\n", why);
         return false;
     }

@@ -108,11 +108,12 @@ Test(catalog, files_carry_their_identity)
 Test(catalog, retinanet_on_an_l4_passes_through_its_anchors)
 {
     const struct nf_catalog *c = shipped();
+    struct nf_host host = {nf_catalog_device(c, "L4"), nf_catalog_calibration(c, "L4"),
+                           1};
     struct nf_dnn_cost cost;
     char why[400] = "";
-    cr_assert(nf_dnn_prepare(&cost, nf_catalog_dnn(c, "retinanet-800-int8"),
-                             nf_catalog_device(c, "L4"), nf_catalog_calibration(c, "L4"),
-                             8, why, sizeof why),
+    cr_assert(nf_dnn_prepare(&cost, nf_catalog_dnn(c, "retinanet-800-int8"), &host, 8,
+                             why, sizeof why),
               "%s", why);
     cr_assert_float_eq(nf_dnn_batch_s(&cost, 1), 4.69e-3, 1e-9);
     cr_assert_float_eq(1 / cost.per_sample_s, 227.411, 1e-9);
@@ -130,8 +131,8 @@ Test(catalog, every_network_runs_on_every_device_that_has_its_units)
             const struct nf_device *d = nf_catalog_device(c, devices[j]);
             struct nf_dnn_cost cost;
             char why[400] = "";
-            bool ok = nf_dnn_prepare(&cost, m, d, nf_catalog_calibration(c, devices[j]),
-                                     16, why, sizeof why);
+            struct nf_host host = {d, nf_catalog_calibration(c, devices[j]), 1};
+            bool ok = nf_dnn_prepare(&cost, m, &host, 16, why, sizeof why);
             cr_assert_eq(ok, d->peak[m->precision] > 0, "%s on %s: %s", models[i],
                          devices[j], why);
             if (ok) {
@@ -142,8 +143,8 @@ Test(catalog, every_network_runs_on_every_device_that_has_its_units)
     }
 }
 
-/* Without its anchors, a network's Offline throughput must still come out of the operation model. */
-Test(catalog, operation_model_predicts_offline_throughput)
+/* One efficiency a device stands for three networks (in sample: it is their median). How well it does for each. */
+Test(catalog, one_efficiency_a_device_serves_three_networks)
 {
     const struct nf_catalog *c = shipped();
     const char *const *models = nf_catalog_names(c, "models");
@@ -160,13 +161,15 @@ Test(catalog, operation_model_predicts_offline_throughput)
             char why[400] = "";
             const char *device = m->anchors[k].device;
             bare.anchor_count = 0;
-            cr_assert(nf_dnn_prepare(&cost, &bare, nf_catalog_device(c, device),
-                                     nf_catalog_calibration(c, device), 64, why,
-                                     sizeof why));
+            cr_assert(
+                nf_dnn_prepare(&cost, &bare,
+                               &(struct nf_host){nf_catalog_device(c, device),
+                                                 nf_catalog_calibration(c, device), 1},
+                               256, why, sizeof why));
             cr_assert_eq(cost.provenance, NF_DERIVED);
-            double predicted = 64 / nf_dnn_batch_s(&cost, 64);
+            double predicted = 256 / nf_dnn_batch_s(&cost, 256);
             errors[n++] = fabs(predicted / m->anchors[k].throughput - 1);
-            cr_assert(errors[n - 1] < 0.6, "%s on %s: %g against %g", m->name, device,
+            cr_assert(errors[n - 1] < 0.5, "%s on %s: %g against %g", m->name, device,
                       predicted, m->anchors[k].throughput);
         }
     }
@@ -174,57 +177,69 @@ Test(catalog, operation_model_predicts_offline_throughput)
     for (size_t i = 0; i < n; i++) {
         sum += errors[i];
     }
-    cr_assert(n >= 25 && sum / (double)n < 0.25, "%zu rows, mean error %g", n,
+    cr_assert(n >= 25 && sum / (double)n < 0.2, "%zu rows, mean error %g", n,
               sum / (double)n);
 }
 
-/* Measured time per output token, Llama-3.1-70B FP8 on H100 with vLLM, closed loop: aiconfigurator@095f58a51, silicon_sample.csv,
- * rows of the FP8 agg mode. A decode step at half of the output, plus the share of the others' prefills:
- * tpot = step + (c - 1) (mixed step - step)/osl. The rows that fit the device without queueing. */
+/* Measured time per output token, Llama-3.1-70B FP8 on H100 with vLLM, closed loop: all 23 such rows of
+ * aiconfigurator@095f58a51, silicon_sample.csv. Predicted: a decode step at half of the output, plus the share of the
+ * others' prefills, tpot = step + (c - 1) (mixed step - step)/osl. That holds while the KV cache holds everybody. */
 static const struct tpot_row {
     unsigned ranks, isl, osl, concurrency;
     double tpot_ms;
 } tpot_rows[] = {
-    {4, 1024, 8192, 16, 14.094}, {4, 1024, 8192, 8, 12.656},  {2, 1024, 8192, 32, 27.694},
-    {4, 1024, 1024, 4, 11.776},  {4, 1024, 1024, 8, 12.110},  {2, 1024, 1024, 4, 17.407},
-    {2, 1024, 1024, 8, 18.220},  {2, 1024, 1024, 16, 19.740}, {2, 1024, 1024, 64, 28.768},
-    {4, 8192, 1024, 8, 15.766},  {2, 8192, 1024, 8, 25.013},  {8, 1024, 8192, 4, 9.1953},
-    {8, 1024, 8192, 32, 12.864}, {8, 1024, 8192, 64, 16.489}, {8, 8192, 1024, 4, 10.217},
-    {8, 1024, 1024, 4, 9.1138},  {8, 1024, 1024, 8, 9.3560},  {8, 1024, 1024, 64, 15.454},
+    {4, 1024, 8192, 16, 14.094}, {2, 1024, 8192, 64, 41.682}, {8, 1024, 8192, 16, 11.583},
+    {4, 8192, 1024, 8, 15.766},  {8, 1024, 8192, 64, 16.489}, {2, 1024, 8192, 32, 27.694},
+    {4, 1024, 8192, 8, 12.656},  {8, 1024, 8192, 4, 9.1953},  {8, 1024, 8192, 32, 12.864},
+    {8, 1024, 1024, 64, 15.454}, {2, 1024, 1024, 8, 18.220},  {2, 8192, 1024, 8, 25.013},
+    {2, 1024, 1024, 64, 28.768}, {4, 1024, 1024, 4, 11.776},  {8, 1024, 1024, 16, 11.391},
+    {4, 1024, 1024, 8, 12.110},  {8, 1024, 1024, 4, 9.1138},  {8, 1024, 1024, 32, 12.637},
+    {2, 1024, 1024, 4, 17.407},  {8, 1024, 1024, 8, 9.3560},  {2, 8192, 1024, 64, 52.406},
+    {8, 8192, 1024, 4, 10.217},  {2, 1024, 1024, 16, 19.740},
 };
+
+static double predicted_tpot_s(const struct nf_llm_cost *cost, const struct tpot_row *r)
+{
+    struct nf_llm_batch b = {.decode_sequences = r->concurrency,
+                             .sampled = r->concurrency,
+                             .decode_context =
+                                 (uint64_t)r->concurrency * (r->isl + r->osl / 2)};
+    double decode = nf_llm_step_s(cost, &b);
+    b.decode_sequences--;
+    b.prefill_tokens = r->isl;
+    b.prefill_pairs = 0.5 * r->isl * r->isl;
+    double mixed = nf_llm_step_s(cost, &b);
+    return decode + (r->concurrency - 1) * (mixed - decode) / r->osl;
+}
 
 Test(catalog, decode_steps_match_published_time_per_token)
 {
     const struct nf_catalog *c = shipped();
     struct nf_llm_engine engine = nf_llm_engine_defaults();
     double sum = 0;
-    size_t n = sizeof tpot_rows / sizeof tpot_rows[0];
-    for (size_t i = 0; i < n; i++) {
+    size_t n = 0, over = 0;
+    for (size_t i = 0; i < sizeof tpot_rows / sizeof tpot_rows[0]; i++) {
         const struct tpot_row *r = &tpot_rows[i];
         struct nf_llm_cost cost;
         char why[400] = "";
-        cr_assert(nf_llm_prepare(&cost, nf_catalog_llm(c, "llama-3.1-70b-fp8"),
-                                 nf_catalog_device(c, "H100"),
-                                 nf_catalog_calibration(c, "H100"), r->ranks, &engine,
-                                 why, sizeof why),
-                  "%s", why);
-        struct nf_llm_batch b = {.decode_sequences = r->concurrency,
-                                 .sampled = r->concurrency,
-                                 .decode_context =
-                                     (uint64_t)r->concurrency * (r->isl + r->osl / 2)};
-        double decode = nf_llm_step_s(&cost, &b);
-        b.decode_sequences--;
-        b.prefill_tokens = r->isl;
-        b.prefill_pairs = 0.5 * r->isl * r->isl;
-        double mixed = nf_llm_step_s(&cost, &b);
-        double tpot = decode + (r->concurrency - 1) * (mixed - decode) / r->osl;
-        double error = tpot * 1e3 / r->tpot_ms - 1;
+        cr_assert(
+            nf_llm_prepare(&cost, nf_catalog_llm(c, "llama-3.1-70b-fp8"),
+                           &(struct nf_host){nf_catalog_device(c, "H100"),
+                                             nf_catalog_calibration(c, "H100"), r->ranks},
+                           &engine, why, sizeof why),
+            "%s", why);
+        if ((uint64_t)r->concurrency * (r->isl + r->osl) > cost.kv_blocks * 16) {
+            over++; /* these ran with preemption and queues */
+            continue;
+        }
+        double error = predicted_tpot_s(&cost, r) * 1e3 / r->tpot_ms - 1;
         sum += fabs(error);
-        cr_assert(fabs(error) < 0.15,
-                  "TP %u, %u in, %u out, %u at once: %.2f ms, %.2f measured", r->ranks,
-                  r->isl, r->osl, r->concurrency, tpot * 1e3, r->tpot_ms);
+        n++;
+        cr_assert(fabs(error) < 0.15, "TP %u, %u in, %u out, %u at once: %+.1f %%",
+                  r->ranks, r->isl, r->osl, r->concurrency, error * 100);
     }
-    cr_assert(sum / (double)n < 0.08, "mean error %g", sum / (double)n);
+    cr_assert(n == 20 && over == 3, "%zu rows, %zu over", n, over);
+    cr_assert(sum / (double)n < 0.07, "mean error %g", sum / (double)n);
 }
 
 Test(catalog, kv_blocks_of_the_measured_rtx_4090_come_out)
