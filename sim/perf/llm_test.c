@@ -198,6 +198,16 @@ Test(llm, kv_blocks_by_hand)
     cr_assert_eq(c.kv_blocks, 42257);
 }
 
+Test(llm, kv_heads_that_do_not_divide_are_kept_on_every_rank)
+{
+    /* One rank: 2 x (4 x 4 x 2 + 4 x 4 + 3 x 4 x 8) x 2 + 2 x 16 x 4 x 2 = 832 B. Two ranks with one
+     * KV head each: 2 x (4 x (2 + 2 x 2) x 2 + 16 + 96) x 2 + 256 = 896 B, half of it on each. */
+    struct nf_llm_engine e = toy_engine();
+    cr_assert_eq(nf_llm_memory(&toy, &toy_device, 1, &e).weight_bytes, 832);
+    cr_assert_eq(nf_llm_memory(&toy, &toy_device, 2, &e).weight_bytes, 448);
+    cr_assert_eq(nf_llm_memory(&toy, &toy_device, 2, &e).kv_bytes_per_token, 16);
+}
+
 Test(llm, given_kv_blocks_win)
 {
     struct nf_llm_engine e = nf_llm_engine_defaults();

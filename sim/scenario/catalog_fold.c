@@ -183,7 +183,7 @@ static struct nf_curve curve(const struct nf__curve_entry *e, enum nf_provenance
     if (!has(e)) {
         return (struct nf_curve){0};
     }
-    *weakest = weaker(*weakest, e->cite.origin);
+    *weakest = weaker((int)*weakest, e->cite.origin);
     return (struct nf_curve){.t0_s = e->t0,
                              .ec = isnan(e->ec) ? 0 : e->ec,
                              .em = e->em,
