@@ -217,11 +217,11 @@ static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
         return false;
     }
     struct nf_llm_engine engine = engine_of(&d->engine);
+    struct nf_host host = {g->device, c, m->kind == NF_MODEL_LLM ? (unsigned)d->gpus : 1};
     bool ok = m->kind == NF_MODEL_DNN
-                  ? nf_dnn_prepare(&out->dnn, m->dnn, g->device, c,
+                  ? nf_dnn_prepare(&out->dnn, m->dnn, &host,
                                    (unsigned)d->batching.max_size, why, sizeof why)
-                  : nf_llm_prepare(&out->llm, m->llm, g->device, c, (unsigned)d->gpus,
-                                   &engine, why, sizeof why);
+                  : nf_llm_prepare(&out->llm, m->llm, &host, &engine, why, sizeof why);
     if (!ok) {
         (void)nf_object_error(&b->load, &d->at, "models", NF_E_IMPOSSIBLE,
                               "`nearfar catalog fit MODEL DEVICE` tells what fits where",
