@@ -29,6 +29,7 @@ struct nf_bench_command {
 /* Subcommands. */
 int nf_bench_engine(const struct nf_bench *bench, int argc, char **argv);
 int nf_bench_bare(const struct nf_bench *bench, int argc, char **argv);
+int nf_bench_world(const struct nf_bench *bench, int argc, char **argv);
 
 /* Seconds of a clock that only goes forward. */
 double nf_bench_now_s(void);

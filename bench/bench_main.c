@@ -8,6 +8,10 @@ static const struct nf_bench_command commands[] = {
     {"engine", "event queue and random draws, ns per operation", nf_bench_engine},
     {"bare", "the loops of M/M/1 and of the two-tier case without a simulator around",
      nf_bench_bare},
+    {"world",
+     "the whole simulator beside the bare loops, with and without request rows; peak "
+     "memory",
+     nf_bench_world},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -17,7 +21,7 @@ static void print_help(FILE *out)
             "nearfar-bench measures how fast the simulator is.\n\n"
             "  nearfar-bench engine\n"
             "  nearfar-bench --json engine > engine.jsonl\n"
-            "  nearfar-bench --repetitions 31 bare\n\n"
+            "  nearfar-bench --repetitions 31 world FOLDER\n\n"
             "Usage: nearfar-bench [--json] [--repetitions N] COMMAND [ARGUMENT]...\n\n");
     for (int i = 0; i < COMMANDS; i++) {
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
