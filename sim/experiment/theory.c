@@ -17,7 +17,7 @@ static double quantile(nf_tail_fn tail, const void *ctx, double q, double scale)
         return 0.0;
     }
     if (at_zero > q - margin) {
-        return NAN;
+        return (double)NAN;
     }
     double low = 0.0;
     double high = scale;
@@ -38,7 +38,9 @@ static double quantile(nf_tail_fn tail, const void *ctx, double q, double scale)
 
 static struct nf_theory nothing_known(void)
 {
-    return (struct nf_theory){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0.0};
+    return (struct nf_theory){(double)NAN, (double)NAN, (double)NAN,
+                              (double)NAN, (double)NAN, (double)NAN,
+                              (double)NAN, (double)NAN, 0.0};
 }
 
 /* The recurrence B(n) = a B(n-1) / (n + a B(n-1)) (Gross 2.5) is stable for any size. */
@@ -216,14 +218,15 @@ double nf_theory_md1_wait_tail(double lambda, double service, double t)
     long double sum = 0.0L;
     unsigned last = (unsigned)floor(t / service);
     for (unsigned j = 0; j <= last; j++) {
-        long double x = (long double)lambda * ((long double)t - (long double)j * service);
+        long double x = (long double)lambda *
+                        ((long double)t - (long double)j * (long double)service);
         long double term = expl(x);
         for (unsigned i = 1; i <= j; i++) {
             term *= -x / (long double)i;
         }
         sum += term;
     }
-    return (double)(1.0L - (1.0L - (long double)lambda * service) * sum);
+    return (double)(1.0L - (1.0L - (long double)lambda * (long double)service) * sum);
 }
 
 static double md1_wait_tail(const void *ctx, double t)

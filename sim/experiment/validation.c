@@ -270,7 +270,7 @@ static double observed(const struct expectation *e, const struct nf_outcome *o,
     case STATION_SOJOURN:
         return o->stations[e->index].sojourn_mean_s;
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static struct nf_validation_row judge(const struct expectation *e, struct nf_estimate got,
