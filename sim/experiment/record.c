@@ -2,10 +2,6 @@
 
 #include "experiment/replicate.h"
 
-/* Compressing the columns costs about ten times the writing of them (results/README.md), more than simulating the request; whoever
- * stores a file for long can run h5repack on it. */
-enum { DEFLATE_LEVEL = 0 };
-
 struct recording {
     const struct nf_record *record;
     struct nf_writer *writer;
@@ -58,7 +54,7 @@ enum nf_status nf_record_run(const struct nf_record *record, struct nf_outcome *
         return NF_OK;
     }
     enum nf_status s = nf_writer_open(&rec.writer, record->path, record->spec,
-                                      record->inputs, DEFLATE_LEVEL, arena, diags);
+                                      record->inputs, arena, diags);
     if (s != NF_OK) {
         return s;
     }

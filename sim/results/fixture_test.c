@@ -262,9 +262,9 @@ enum nf_status fixture_write(const char *path, const struct nf_world_spec *spec,
     struct nf_arena arena;
     struct nf_writer *w;
     struct nf_run_inputs inputs = fixture_inputs();
+    inputs.deflate = deflate;
     nf_arena_init(&arena);
-    enum nf_status status =
-        nf_writer_open(&w, path, spec, &inputs, deflate, &arena, diags);
+    enum nf_status status = nf_writer_open(&w, path, spec, &inputs, &arena, diags);
     if (status != NF_OK) {
         nf_arena_fini(&arena);
         return status;

@@ -6,9 +6,9 @@
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/status.h"
+#include "results/h5file.h"
 
 _Static_assert(sizeof(hid_t) == sizeof(int64_t), "ids are passed as int64_t");
 _Static_assert(sizeof(hobj_ref_t) == sizeof(uint64_t), "references are kept as uint64_t");
@@ -32,34 +32,28 @@ void nf__h5_quiet(void)
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-/* The message of a failed write is a long record of its call; the operating system's reason in it is what people need. */
 void nf__h5_message(char *why, size_t cap)
 {
-    static const char mark[] = "error message = '";
     const char *desc = NULL;
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &desc);
-    const char *quoted = desc ? strstr(desc, mark) : NULL;
-    const char *end = quoted ? strchr(quoted + sizeof mark - 1, '\'') : NULL;
-    if (end) {
-        int n = (int)(end - (quoted + sizeof mark - 1));
-        (void)snprintf(why, cap, "%.*s", n, quoted + sizeof mark - 1);
-    } else {
-        (void)snprintf(why, cap, "%s", desc ? desc : "");
-    }
+    (void)snprintf(why, cap, "%s", desc ? desc : "");
 }
 
+/* The operating system's reason, where it was one. */
 static void fail(struct nf_h5 *h)
 {
     if (!h->failed) {
         h->failed = true;
-        nf__h5_message(h->why, sizeof h->why);
+        if (h->error == 0 || strerror_r(h->error, h->why, sizeof h->why) != 0) {
+            nf__h5_message(h->why, sizeof h->why);
+        }
     }
 }
 
-/* True when `result` (an id or a herr_t) is a success. */
+/* True when `result` (an id or a herr_t) is a success, and so was what it made the file driver do. */
 static bool ok(struct nf_h5 *h, int64_t result)
 {
-    if (result < 0) {
+    if (result < 0 || h->error != 0) {
         fail(h);
     }
     return result >= 0;
@@ -134,7 +128,7 @@ void nf__h5_create_file(struct nf_h5 *h, const char *path, unsigned deflate)
     nf__h5_quiet();
     hid_t create = ordered_plist(H5P_FILE_CREATE);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (ok(h, create) && ok(h, access) &&
+    if (ok(h, create) && ok(h, access) && ok(h, nf__h5_use_driver(access, &h->error)) &&
         ok(h, H5Pset_fclose_degree(access, H5F_CLOSE_STRONG))) {
         h->file = H5Fcreate(path, H5F_ACC_EXCL, create, access);
         (void)ok(h, h->file);
@@ -143,7 +137,7 @@ void nf__h5_create_file(struct nf_h5 *h, const char *path, unsigned deflate)
     (void)H5Pclose(access);
 }
 
-void nf__h5_close_file(struct nf_h5 *h, const char *path)
+void nf__h5_close_file(struct nf_h5 *h)
 {
     if (h->file < 0) {
         return;
@@ -151,10 +145,10 @@ void nf__h5_close_file(struct nf_h5 *h, const char *path)
     if (!h->failed) {
         (void)ok(h, H5Fflush(h->file, H5F_SCOPE_LOCAL));
     }
-    if (h->failed) {
-        (void)!truncate(path, 0);
-    }
     (void)ok(h, H5Fclose(h->file));
+    if (h->error != 0) {
+        fail(h);
+    }
     h->file = H5I_INVALID_HID;
 }
 

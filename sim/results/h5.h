@@ -6,7 +6,7 @@
  *         "HDF5 Dimension Scale Specification": CLASS, NAME, DIMENSION_LIST, REFERENCE_LIST) from zeroed memory.
  * Readers: texts are variable-length UTF-8; a scale's NAME is its dataset's name, or netCDF's "dimension without a variable"
  *         sentence; so h5py, netCDF-4 and xarray see named dimensions.
- * Errors: the first failing call sets `failed` and `why` (HDF5's innermost message); later calls do nothing.
+ * Errors: the first failing call sets `failed` and `why` (errno's text, else HDF5's innermost message); later calls do nothing.
  * Threads: HDF5 is called from one thread at a time, the writer's.
  */
 #ifndef NF_RESULTS_H5_H
@@ -32,6 +32,7 @@ struct nf_h5 {
     int64_t file;
     unsigned
         deflate; /* 0: no filter; else shuffle + deflate at this level on columns that grow */
+    int error; /* errno of the first failing read or write of the file */
     bool failed;
     char why[256];
 };
@@ -64,11 +65,10 @@ struct nf_h5_column {
 /* Bytes of one value in memory. */
 size_t nf__h5_size(enum nf_h5_type type);
 
-/* Create `path` (it must not exist) or open it for reading. */
+/* Create `path`; it must not exist. h must stay where it is until the file is closed. */
 void nf__h5_create_file(struct nf_h5 *h, const char *path, unsigned deflate);
-/* Flush and close. Also after a failure: then the file's content is worthless, and `path` is emptied first so that HDF5 can
- * write its leftovers to a full disk and let go. */
-void nf__h5_close_file(struct nf_h5 *h, const char *path);
+/* Flush and close. After a failure too: then the file's content is worthless. */
+void nf__h5_close_file(struct nf_h5 *h);
 
 int64_t nf__h5_group(struct nf_h5 *h, int64_t parent, const char *name);
 void nf__h5_group_close(struct nf_h5 *h, int64_t group);

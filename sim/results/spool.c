@@ -3,27 +3,40 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 
-void nf__spool_init(struct nf_spool *s, const char *path, size_t slot_bytes)
+struct nf_spool {
+    const char *path;
+    size_t slot_bytes;
+    pthread_mutex_t lock; /* guards what follows; the bytes in the slots need no guard */
+    int fd;               /* -1 until the first block comes */
+    uint32_t *free_slots;
+    uint32_t free_count, slot_count;
+};
+
+struct nf_spool *nf__spool_new(const char *path, size_t slot_bytes)
 {
+    struct nf_spool *s = nf_mem_resize(NULL, 1, sizeof *s);
     memset(s, 0, sizeof *s);
     s->path = path;
     s->slot_bytes = slot_bytes;
     s->fd = -1;
     NF_ASSERT(pthread_mutex_init(&s->lock, NULL) == 0);
+    return s;
 }
 
-void nf__spool_fini(struct nf_spool *s)
+void nf__spool_free(struct nf_spool *s)
 {
     if (s->fd >= 0) {
-        close(s->fd);
+        (void)close(s->fd);
     }
     nf_mem_free(s->free_slots);
     (void)pthread_mutex_destroy(&s->lock);
+    nf_mem_free(s);
 }
 
 /* Under the lock: the file exists from the first block on, and has no name from then on. */
@@ -53,7 +66,7 @@ static int take_slot(struct nf_spool *s, uint32_t *slot)
     return error;
 }
 
-void nf__spool_free(struct nf_spool *s, uint32_t slot)
+void nf__spool_release(struct nf_spool *s, uint32_t slot)
 {
     (void)pthread_mutex_lock(&s->lock);
     s->free_slots[s->free_count++] = slot;

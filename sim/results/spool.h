@@ -10,26 +10,19 @@
 #ifndef NF_RESULTS_SPOOL_H
 #define NF_RESULTS_SPOOL_H
 
-#include <pthread.h>
 #include <stdint.h>
 
 #include "results/table.h"
 
-struct nf_spool {
-    const char *path; /* of the file until it is open; lives as long as the spool */
-    size_t slot_bytes;
-    pthread_mutex_t lock;
-    int fd; /* -1 until the first block comes */
-    uint32_t *free_slots;
-    uint32_t free_count, slot_count;
-};
+struct nf_spool;
 
-void nf__spool_init(struct nf_spool *s, const char *path, size_t slot_bytes);
-void nf__spool_fini(struct nf_spool *s);
+/* `path`: of the file, made and unlinked when the first block comes; it lives as long as the spool. Heap until nf__spool_free. */
+struct nf_spool *nf__spool_new(const char *path, size_t slot_bytes);
+void nf__spool_free(struct nf_spool *s);
 /* Write the block into a slot. */
 int nf__spool_put(struct nf_spool *s, const struct nf_block *b, uint32_t *slot);
 /* Read `count` records of a slot back into a block of the same kind. */
 int nf__spool_get(struct nf_spool *s, uint32_t slot, uint32_t count, struct nf_block *b);
-void nf__spool_free(struct nf_spool *s, uint32_t slot);
+void nf__spool_release(struct nf_spool *s, uint32_t slot);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "results/summary.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -23,25 +24,6 @@ struct sheet {
 };
 
 /* ---- one field ---- */
-
-static enum nf_h5_type type_of(enum nf_field_kind kind)
-{
-    switch (kind) {
-    case NF_FIELD_U64:
-        return NF_H5_U64;
-    case NF_FIELD_UNSIGNED:
-        return NF_H5_U32;
-    case NF_FIELD_BOOL:
-        return NF_H5_U8;
-    case NF_FIELD_TEXT:
-        return NF_H5_TEXT;
-    case NF_FIELD_ESTIMATE:
-    case NF_FIELD_TIMES:
-    case NF_FIELD_DOUBLE:
-        break;
-    }
-    return NF_H5_F64;
-}
 
 /* Dimensions of a field in a sheet, outermost first. */
 static int dimensions(struct sheet *s, const struct nf_field *f,
@@ -69,7 +51,7 @@ static void gather(const struct sheet *s, const struct nf_field *f, const char *
     bool is_estimate = f->kind == NF_FIELD_TIMES || f->kind == NF_FIELD_ESTIMATE;
     size_t step = is_estimate ? sizeof(struct nf_estimate) : 0;
     size_t skip = half_width ? offsetof(struct nf_estimate, half_width) : 0;
-    size_t size = nf__h5_size(type_of(f->kind));
+    size_t size = nf__h5_size(nf__field_type(f->kind));
     char *to = out;
     for (size_t i = 0; i < n; i++) {
         const char *from = records + i * s->table->stride + f->offset + skip;
@@ -88,7 +70,7 @@ static void write_field(struct sheet *s, const struct nf_field *f, const void *r
     struct nf_h5_column c = {.name = f->name,
                              .long_name = f->long_name,
                              .units = f->units,
-                             .type = type_of(f->kind)};
+                             .type = nf__field_type(f->kind)};
     c.rank = dimensions(s, f, c.scales);
     size_t inner = f->kind == NF_FIELD_TIMES ? NF_MEASURES * NF_STATISTICS : 1;
     void *values = nf_arena_array(arena, n * inner, sizeof(uint64_t));
@@ -237,7 +219,7 @@ static void open_by_replication(struct sheet *s, int64_t parent, struct nf_repor
         struct nf_h5_column c = {.name = f->name,
                                  .long_name = f->long_name,
                                  .units = f->units,
-                                 .type = type_of(f->kind)};
+                                 .type = nf__field_type(f->kind)};
         c.rank = dimensions(s, f, c.scales);
         s->column[i] = f->is_constant ? -1 : nf__h5_column(s->h, s->group, &c);
     }
@@ -264,7 +246,7 @@ static void write_row(struct sheet *s, uint64_t replication, struct nf_report *r
         }
         void *row = nf_arena_array(arena, values, sizeof(uint64_t));
         gather(s, f, records, n, false, row);
-        nf__h5_write_part(s->h, s->column[i], type_of(f->kind), start, count, row);
+        nf__h5_write_part(s->h, s->column[i], nf__field_type(f->kind), start, count, row);
     }
 }
 
@@ -302,35 +284,36 @@ static void write_by_replication(struct nf_h5 *h, int64_t summary,
 
 /* ---- histograms ---- */
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 /* All bins that any class filled, rising. Returns how many. */
 static size_t all_bins(const struct nf_report *report, double **bins,
                        struct nf_arena *arena)
 {
     size_t count = 0;
-    size_t most = 0;
+    size_t filled = 0;
     for (size_t i = 0; i < report->class_count; i++) {
-        most += report->classes[i].latency.count;
+        filled += report->classes[i].latency.count;
     }
-    *bins = NF_NEW_ARRAY(arena, most, double);
-    size_t *next = NF_NEW_ARRAY(arena, report->class_count, size_t);
-    for (;;) {
-        const double *least = NULL;
-        for (size_t i = 0; i < report->class_count; i++) {
-            const struct nf_bins *b = &report->classes[i].latency;
-            if (next[i] < b->count && (!least || b->value_ns[next[i]] < *least)) {
-                least = &b->value_ns[next[i]];
-            }
-        }
-        if (!least) {
-            return count;
-        }
-        (*bins)[count] = *least;
-        for (size_t i = 0; i < report->class_count; i++) {
-            const struct nf_bins *b = &report->classes[i].latency;
-            next[i] += next[i] < b->count && b->value_ns[next[i]] <= (*bins)[count];
-        }
-        count++;
+    double *all = NF_NEW_ARRAY(arena, filled, double);
+    for (size_t i = 0, at = 0; i < report->class_count; i++) {
+        const struct nf_bins *b = &report->classes[i].latency;
+        memcpy(all + at, b->value_ns, b->count * sizeof *all);
+        at += b->count;
     }
+    qsort(all, filled, sizeof *all, compare);
+    for (size_t i = 0; i < filled; i++) {
+        if (count == 0 || all[i] > all[count - 1]) {
+            all[count++] = all[i];
+        }
+    }
+    *bins = all;
+    return count;
 }
 
 static void write_latency(struct nf_h5 *h, int64_t summary,

@@ -47,6 +47,9 @@ enum nf_summary_table {
 };
 extern const struct nf_field_table nf__summary_tables[NF_SUMMARY_TABLES];
 
+/* Type of a field's column. */
+enum nf_h5_type nf__field_type(enum nf_field_kind kind);
+
 /* Where a table's records are in a report, and how many. */
 void *nf__summary_records(enum nf_summary_table table, struct nf_report *report,
                           size_t *n);

@@ -107,7 +107,7 @@ static const struct nf_field sla_fields[] = {
 
 _Static_assert(sizeof(enum nf_tier) == sizeof(unsigned), "a tier is read as unsigned");
 
-#define FIELDS(list) list, sizeof list / sizeof list[0]
+#define FIELDS(list) (list), sizeof(list) / sizeof((list)[0])
 
 const struct nf_field_table nf__summary_tables[NF_SUMMARY_TABLES] = {
     [NF_SUMMARY_RUN] = {"run", NULL, FIELDS(run_fields), sizeof(struct nf_report)},
@@ -144,4 +144,23 @@ void *nf__summary_records(enum nf_summary_table table, struct nf_report *report,
     }
     *n = 0;
     return NULL;
+}
+
+enum nf_h5_type nf__field_type(enum nf_field_kind kind)
+{
+    switch (kind) {
+    case NF_FIELD_U64:
+        return NF_H5_U64;
+    case NF_FIELD_UNSIGNED:
+        return NF_H5_U32;
+    case NF_FIELD_BOOL:
+        return NF_H5_U8;
+    case NF_FIELD_TEXT:
+        return NF_H5_TEXT;
+    case NF_FIELD_ESTIMATE:
+    case NF_FIELD_TIMES:
+    case NF_FIELD_DOUBLE:
+        break;
+    }
+    return NF_H5_F64;
 }

@@ -19,7 +19,7 @@ struct nf_writer {
     const char *path, *temporary;
     const struct nf_world_spec *spec;
     struct nf_h5 h5;
-    struct nf_spool spool;
+    struct nf_spool *spool;
     int64_t replications; /* group /replication */
     uint32_t next;        /* the replication that nf_writer_take expects */
     /* of the replication that is being written: */
@@ -96,7 +96,7 @@ static void put_aside(struct nf_row_spool *s, const struct nf_block *b)
 {
     uint32_t slot;
     if (s->error == 0) {
-        s->error = nf__spool_put(&s->writer->spool, b, &slot);
+        s->error = nf__spool_put(s->writer->spool, b, &slot);
     }
     if (s->error != 0) {
         return;
@@ -209,7 +209,7 @@ void nf_row_spool_close(struct nf_row_spool *s)
 void nf_row_spool_discard(struct nf_row_spool *s)
 {
     for (size_t i = 0; i < s->waiting_count; i++) {
-        nf__spool_free(&s->writer->spool, s->waiting[i].slot);
+        nf__spool_release(s->writer->spool, s->waiting[i].slot);
     }
     for (int k = 0; k < NF_TABLES; k++) {
         nf__block_fini(&s->blocks[k]);
@@ -242,11 +242,11 @@ static void release(struct nf_writer *w, bool keep)
     for (int k = 0; k < NF_TABLES; k++) {
         nf__block_fini(&w->copy[k]);
     }
-    nf__spool_fini(&w->spool);
+    nf__spool_free(w->spool);
     if (!keep) {
         w->h5.failed = true;
     }
-    nf__h5_close_file(&w->h5, w->temporary);
+    nf__h5_close_file(&w->h5);
     if (!keep) {
         (void)unlink(w->temporary);
     }
@@ -254,8 +254,8 @@ static void release(struct nf_writer *w, bool keep)
 
 enum nf_status nf_writer_open(struct nf_writer **out, const char *path,
                               const struct nf_world_spec *spec,
-                              const struct nf_run_inputs *inputs, unsigned deflate,
-                              struct nf_arena *arena, struct nf_diags *diags)
+                              const struct nf_run_inputs *inputs, struct nf_arena *arena,
+                              struct nf_diags *diags)
 {
     enum nf_status status = nf_file_check_target(path, diags);
     if (status != NF_OK) {
@@ -275,8 +275,8 @@ enum nf_status nf_writer_open(struct nf_writer **out, const char *path,
             slot = w->copy[k].bytes > slot ? w->copy[k].bytes : slot;
         }
     }
-    nf__spool_init(&w->spool, spool, slot);
-    nf__h5_create_file(&w->h5, w->temporary, deflate);
+    w->spool = nf__spool_new(spool, slot);
+    nf__h5_create_file(&w->h5, w->temporary, inputs->deflate);
     if (!w->h5.failed) {
         nf__summary_scenario(&w->h5, spec, inputs);
         w->replications = nf__h5_group(&w->h5, w->h5.file, "replication");
@@ -295,7 +295,7 @@ static void copy_waiting(struct nf_writer *w, struct nf_row_spool *s)
     for (size_t i = 0; i < s->waiting_count && s->error == 0; i++) {
         const struct waiting *at = &s->waiting[i];
         struct nf_block *b = &w->copy[at->kind];
-        s->error = nf__spool_get(&w->spool, at->slot, at->count, b);
+        s->error = nf__spool_get(w->spool, at->slot, at->count, b);
         if (s->error == 0) {
             append(w, b);
         }

@@ -52,18 +52,20 @@ struct nf_run_inputs {
     size_t override_count;
     const struct nf_input_file *files;
     size_t file_count;
+    unsigned
+        deflate; /* 0: no filter; 1 to 9: shuffle and deflate on the columns (level 1: 10 times the time, half the size;
+                         h5repack can do it later) */
 };
 
 struct nf_writer;
 struct nf_row_spool;
 
 /* Make the temporary file beside `path` (so an unwritable folder is known before anything is simulated) and write /scenario.
- * `deflate`: 0 for no filter, 1..9 for shuffle + deflate on columns (at level 1 about 10 times the time for half the size).
  * `spec`, `inputs` and `path` must live until finish or abandon. */
 NF_MUST_CHECK enum nf_status nf_writer_open(struct nf_writer **out, const char *path,
                                             const struct nf_world_spec *spec,
                                             const struct nf_run_inputs *inputs,
-                                            unsigned deflate, struct nf_arena *arena,
+                                            struct nf_arena *arena,
                                             struct nf_diags *diags);
 
 /* The stream of one replication. direct: only on the writer's thread, for the replication that is next. */
