@@ -109,7 +109,7 @@ static const struct nf_table engine_table =
      .flags = NF_REQUIRED | NF_NOT_EMPTY,                                                \
      AT(models),                                                                         \
      .example = "[detector]",                                                            \
-     .help = "What it serves: service-time models, or batched ones, or one language model."}, \
+     .help = "What it serves: service-time or batched models, or one language model."},  \
         {.key = "device",                                                                \
          .kind = NF_FIELD_NAME,                                                          \
          AT(device),                                                                     \

@@ -54,6 +54,10 @@ bool nf_utf8_check(const char *file, const char *text, size_t length,
     *is_ascii = true;
     for (size_t i = 0; i < length;) {
         uint32_t v = 0;
+        if (s[i] >= 0x20 && s[i] < 0x7F) { /* most of any file */
+            i++;
+            continue;
+        }
         size_t width = decode(s + i, length - i, &v);
         at.col = (int)(i - line_start) + 1;
         if (nul != NULL && s + i == nul) {

@@ -20,7 +20,7 @@ struct anchor {
 /* Where libyaml's character columns lie in bytes. Marks come in rising order, so one cursor that only moves forward serves
  * them all in linear time. */
 struct cursor {
-    size_t offset, line, column;
+    size_t offset, line, column, line_start;
 };
 
 struct composer {
@@ -47,22 +47,19 @@ static struct nf_place place_of(struct composer *c, yaml_mark_t mark)
     }
     struct cursor *k = &c->cursor;
     if (mark.line < k->line || (mark.line == k->line && mark.column < k->column)) {
-        *k = (struct cursor){0, 0, 0};
+        *k = (struct cursor){0, 0, 0, 0};
     }
     while (k->offset < c->length && k->line < mark.line) {
         k->offset += nf_utf8_line(c->text + k->offset, c->length - k->offset);
         k->line++;
         k->column = 0;
-    }
-    size_t start = k->offset;
-    while (start > 0 && c->text[start - 1] != '\n' && c->text[start - 1] != '\r') {
-        start--;
+        k->line_start = k->offset;
     }
     while (k->offset < c->length && k->column < mark.column) {
         k->offset += nf_utf8_width((unsigned char)c->text[k->offset]);
         k->column++;
     }
-    p.col = (int)(k->offset - start) + 1;
+    p.col = (int)(k->offset - k->line_start) + 1;
     return p;
 }
 

@@ -9,8 +9,10 @@
 static struct nf_arena arena;
 static struct nf_diags diags;
 
+/* Also starts afresh in the middle of a test. */
 static void setup(void)
 {
+    nf_arena_fini(&arena);
     nf_arena_init(&arena);
     nf_diags_init(&diags, &arena);
 }

@@ -1,0 +1,147 @@
+#include "scenario/trace.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct nf_arena arena;
+static struct nf_diags diags;
+static char path[] = "/tmp/nf_trace_XXXXXX";
+
+/* Also starts afresh in the middle of a test. */
+static void setup(void)
+{
+    nf_arena_fini(&arena);
+    nf_arena_init(&arena);
+    nf_diags_init(&diags, &arena);
+}
+
+static void teardown(void)
+{
+    nf_arena_fini(&arena);
+    unlink(path);
+}
+
+TestSuite(trace, .init = setup, .fini = teardown, .timeout = 60);
+
+static enum nf_status read_text(const char *text, const struct nf_trace_options *o,
+                                struct nf_trace *out)
+{
+    int fd = mkstemp(path);
+    cr_assert(fd >= 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    struct nf_place from = {"t.yaml", 3, 5};
+    return nf_trace_read(path, from, "traffic.x.arrivals.file", o, &arena, &diags, out);
+}
+
+static const struct nf_trace_options azure = {NF_TRACE_AZURE_LLM, 1, 0, NF_TIME_NEVER};
+static const struct nf_trace_options csv = {NF_TRACE_CSV, 1, 0, NF_TIME_NEVER};
+
+static void expect(int i, int line, int col, const char *part)
+{
+    cr_assert(i < diags.count);
+    cr_assert_eq(diags.items[i].code, NF_E_TRACE);
+    cr_assert_eq(diags.items[i].place.line, line, "%s", diags.items[i].message);
+    cr_assert_eq(diags.items[i].place.col, col, "%s: col %d", diags.items[i].message,
+                 diags.items[i].place.col);
+    cr_assert_not_null(strstr(diags.items[i].message, part), "%s",
+                       diags.items[i].message);
+}
+
+Test(trace, azure_times_are_exact_and_relative_to_the_first_row)
+{
+    struct nf_trace t;
+    cr_assert_eq(read_text("GeneratedTokens,TIMESTAMP,Other,ContextTokens\r\n"
+                           "10,2023-12-31 23:59:59.9799600,x,4808\r\n"
+                           "8,2024-01-01T00:00:00.0319601Z,y,3180\n"
+                           "7,2024-02-29 13:00:00+01:00,z,2\n",
+                           &azure, &t),
+                 NF_OK);
+    cr_assert_eq(t.count, 3);
+    cr_assert(t.has_tokens);
+    cr_assert_eq(t.rows[0].at, 0);
+    cr_assert_eq(t.rows[0].input_tokens, 4808);
+    cr_assert_eq(t.rows[1].at, 52000100);
+    cr_assert_eq(t.rows[1].output_tokens, 8);
+    /* 31 days of January, 28 of February, 12 h, and what was left of December */
+    cr_assert_eq(t.rows[2].at, (59 * INT64_C(86400) + 12 * 3600) * NF_SECOND + 20040000);
+}
+
+Test(trace, speed_offset_and_end_choose_rows)
+{
+    struct nf_trace t;
+    struct nf_trace_options o = {NF_TRACE_CSV, 2, 1.5, 4 * NF_SECOND};
+    cr_assert_eq(
+        read_text("arrival_s\n0.5\n1.9\n2.0\n3\n8.5\n10.000000001\n11\n", &o, &t), NF_OK);
+    /* behind 0.5 + 1.5 s: 2.0, 3, 8.5, ...; halved: 0, 0.5, 3.25, 4.0000000005 (too late) */
+    cr_assert_eq(t.count, 3);
+    cr_assert_eq(t.in_file, 7);
+    cr_assert(!t.has_tokens);
+    cr_assert_eq(t.rows[0].at, 0);
+    cr_assert_eq(t.rows[1].at, NF_SECOND / 2);
+    cr_assert_eq(t.rows[2].at, 3250000000);
+}
+
+Test(trace, every_wrong_row_is_told_with_its_place)
+{
+    struct nf_trace t;
+    cr_assert_eq(read_text("TIMESTAMP,ContextTokens,GeneratedTokens\n"
+                           "2023-11-16 18:17:03.97,5,7\n"
+                           "2023-11-31 18:17:03.97,5,7\n"
+                           "2023-11-16 18:17:04,5\n"
+                           "2023-11-16 18:17:04,-5,7.5\n"
+                           "2023-11-16 18:17:02,5,7\n"
+                           "garbage\n"
+                           "2023-11-16 18:17:05,5,0\n",
+                           &azure, &t),
+                 NF_E_TRACE);
+    cr_assert_eq(diags.errors, 7);
+    expect(0, 3, 1, "expected a time such as");
+    expect(1, 4, 1, "too few columns");
+    expect(2, 5, 21, "number of tokens");
+    expect(3, 5, 24, "number of tokens");
+    expect(4, 6, 1, "order of time");
+    expect(5, 7, 1, "too few columns");
+    expect(6, 8, 23, "at least 1");
+    cr_assert_str_eq(diags.items[0].path, "traffic.x.arrivals.file");
+}
+
+Test(trace, missing_columns_and_empty_files_are_told)
+{
+    struct nf_trace t;
+    cr_assert_eq(read_text("TIMESTAMP,ContextToken,GeneratedTokens\n1,2,3\n", &azure, &t),
+                 NF_E_TRACE);
+    expect(0, 1, 1, "needs the column \"ContextTokens\"");
+    cr_assert_str_eq(diags.items[0].hint, "the header has \"ContextToken\"");
+    setup();
+    unlink(path);
+    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    cr_assert_eq(read_text("arrival_s\n", &csv, &t), NF_E_TRACE);
+    expect(0, 1, 1, "no rows");
+}
+
+Test(trace, a_missing_file_is_told_where_it_is_named)
+{
+    struct nf_trace t;
+    struct nf_place from = {"t.yaml", 3, 5};
+    cr_assert_eq(nf_trace_read("/nonexistent.csv", from, "a.b", &csv, &arena, &diags, &t),
+                 NF_E_REFERENCE);
+    cr_assert_eq(diags.items[0].place.line, 3);
+    cr_assert_eq(nf_trace_read("/tmp", from, "a.b", &csv, &arena, &diags, &t),
+                 NF_E_REFERENCE);
+}
+
+Test(trace, seconds_may_have_exponents_but_not_signs_or_infinity)
+{
+    struct nf_trace t;
+    cr_assert_eq(
+        read_text(
+            "arrival_s,input_tokens,output_tokens\n0,1,1\n1.5e1,2,3\n-1,1,1\ninf,1,1\n"
+            "1e99,1,1\n,1,1\n",
+            &csv, &t),
+        NF_E_TRACE);
+    cr_assert_eq(diags.errors, 4);
+    expect(0, 4, 1, "expected seconds");
+}
