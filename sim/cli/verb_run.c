@@ -67,6 +67,30 @@ static void add_provenance(const struct nf_scenario *s, struct nf_run_facts *fac
 
 /* ---- the run ---- */
 
+/* The answer to a run that went well. */
+static int answer(struct nf_cli *cli, const struct nf_scenario *s,
+                  const struct nf_outcome *outcomes, const char *result_path,
+                  double wall_s)
+{
+    struct nf_run_facts facts = {
+        .description = s->decl->description ? s->decl->description : "",
+        .wall_s = wall_s,
+        .scenario_path = cli->args.operands[0],
+        .result_path = result_path,
+    };
+    add_provenance(s, &facts, &cli->arena);
+    struct nf_report report;
+    nf_report_make(&report, &s->world, outcomes, s->world.replications, &cli->arena);
+    if (nf_options_has(&cli->args, "--json")) {
+        nf_run_json(&report, &facts, &cli->out);
+    } else if (!nf_options_has(&cli->args, "--quiet")) {
+        nf_run_print(&report, &facts, &cli->arena, &cli->out);
+    }
+    bool is_no =
+        nf_options_has(&cli->args, "--require-sla") && !nf_report_meets_sla(&report);
+    return is_no ? NF_EXIT_NO : NF_EXIT_DONE;
+}
+
 static int play(struct nf_cli *cli, const struct nf_scenario *s, unsigned jobs)
 {
     size_t n = s->world.replications;
@@ -86,29 +110,12 @@ static int play(struct nf_cli *cli, const struct nf_scenario *s, unsigned jobs)
     if (shows) {
         fputs("\r\033[K", stderr);
     }
-    if (status != NF_OK) {
-        return nf_cli_status(cli, NF_EXIT_ENVIRONMENT);
-    }
-    struct nf_run_facts facts = {
-        .description = s->decl->description ? s->decl->description : "",
-        .wall_s = now_s() - begin,
-        .scenario_path = cli->args.operands[0],
-        .result_path = record.path,
-    };
-    add_provenance(s, &facts, &cli->arena);
-    struct nf_report report;
-    nf_report_make(&report, &s->world, outcomes, n, &cli->arena);
-    if (nf_options_has(&cli->args, "--json")) {
-        nf_run_json(&report, &facts, &cli->out);
-    } else if (!nf_options_has(&cli->args, "--quiet")) {
-        nf_run_print(&report, &facts, &cli->arena, &cli->out);
-    }
+    int code = status == NF_OK ? answer(cli, s, outcomes, record.path, now_s() - begin)
+                               : nf_cli_status(cli, NF_EXIT_ENVIRONMENT);
     for (size_t i = 0; i < n; i++) {
         nf_outcome_fini(&outcomes[i]);
     }
-    bool is_no =
-        nf_options_has(&cli->args, "--require-sla") && !nf_report_meets_sla(&report);
-    return is_no ? NF_EXIT_NO : NF_EXIT_DONE;
+    return code;
 }
 
 static int run(struct nf_cli *cli)

@@ -13,6 +13,7 @@ enum { REPLICATIONS = 6 };
 
 static struct nf_fixture fixture;
 static struct nf_outcome outcomes[REPLICATIONS];
+static struct nf_arena arena;
 static uint32_t taken[REPLICATIONS];
 static uint32_t taken_count;
 static uint32_t ended_badly = UINT32_MAX;
@@ -93,6 +94,18 @@ Test(replicate, nothing_is_taken_after_a_refusal)
     release();
 }
 
+static void start(void)
+{
+    nf_arena_init(&arena);
+}
+
+static void stop(void)
+{
+    nf_arena_fini(&arena);
+}
+
+TestSuite(record, .init = start, .fini = stop);
+
 static bool folder_has_result(const char *folder)
 {
     DIR *d = opendir(folder);
@@ -109,9 +122,7 @@ static enum nf_status record(const char *path, unsigned jobs, const char **messa
 {
     static const struct nf_run_inputs inputs = {
         .version = "test", .text = "name: fixture\n", .text_length = 14};
-    static struct nf_arena arena;
-    static struct nf_diags diags;
-    nf_arena_init(&arena);
+    struct nf_diags diags;
     nf_diags_init(&diags, &arena);
     struct nf_record run = {
         .spec = &fixture.spec, .inputs = &inputs, .path = path, .jobs = jobs};

@@ -6,6 +6,19 @@
 #include "model/world_fixture.h"
 
 static struct nf_fixture fixture;
+static struct nf_arena arena;
+
+static void start(void)
+{
+    nf_arena_init(&arena);
+}
+
+static void stop(void)
+{
+    nf_arena_fini(&arena);
+}
+
+TestSuite(validation, .init = start, .fini = stop);
 
 /* A queue of rho = 0.5 as scenarios/validation/mm1-50.yaml has it, but short, and with any service law of mean 1. */
 static const struct nf_world_spec *make_queue(struct nf_dist service)
@@ -28,8 +41,6 @@ static const struct nf_world_spec *make_queue(struct nf_dist service)
 static struct nf_validation_result judge(const struct nf_world_spec *spec,
                                          double precision)
 {
-    static struct nf_arena arena;
-    nf_arena_init(&arena);
     size_t n;
     const struct nf_validation_case *cases = nf_validation_cases(&n);
     cr_assert(n > 0 && strcmp(cases[0].name, "mm1-50") == 0);
