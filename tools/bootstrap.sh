@@ -136,7 +136,7 @@ What to look at
 What to try next
   build/bin/nearfar run scenarios/examples/recorded-code.yaml --set cloud.pool.replicas.min=2 \
       --set cloud.pool.replicas.initial=2            does half the pool still meet the target?
-  build/bin/nearfar check --effective scenarios/examples/hybrid-vision.yaml      every default that was used
+  build/bin/nearfar check --effective scenarios/article/hybrid-vision.yaml      every default that was used
   build/bin/nearfar schema edge                                                  what an edge node can be
   build/bin/nearfar validate theory                                              the models against formulas
 TEXT

@@ -22,7 +22,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BLOCK_SECONDS = 300
-TIMING = re.compile(r"wall|requests/s|events/s|per second|ns per|peak memory", re.I)
+TIMING = re.compile(r"wall|events in |requests/s|events/s|per second|ns per|peak memory", re.I)
 NUMBER = r"[0-9][0-9.,]*"
 
 

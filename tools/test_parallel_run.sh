@@ -22,4 +22,4 @@ compare() { # scenario options...
 }
 
 compare scenarios/examples/mm1.yaml --replications 5 --set duration=4000s --set warmup=200s
-compare scenarios/examples/hybrid-vision.yaml --replications 4 --set duration=120s --set warmup=10s
+compare scenarios/article/hybrid-vision.yaml --replications 4 --set duration=120s --set warmup=10s
