@@ -11,10 +11,10 @@ const struct nf_scenario *nf_cli_load(struct nf_cli *cli, const char *path)
         nf_options_values(&cli->args, "--set", &cli->arena, &options.override_count);
     options.has_seed = nf_options_has(&cli->args, "--seed");
     options.has_replications = nf_options_has(&cli->args, "--replications");
-    uint64_t replications;
-    bool is_good = nf_options_count(&cli->args, "--seed", 0, INT64_MAX, 0, &options.seed,
-                                    &cli->diags);
-    is_good = nf_options_count(&cli->args, "--replications", 1, REPLICATIONS_MAX, 1,
+    uint64_t replications = 1;
+    bool is_good =
+        nf_options_count(&cli->args, "--seed", 0, INT64_MAX, &options.seed, &cli->diags);
+    is_good = nf_options_count(&cli->args, "--replications", 1, REPLICATIONS_MAX,
                                &replications, &cli->diags) &&
               is_good;
     if (!is_good) {

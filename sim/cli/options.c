@@ -158,11 +158,9 @@ const char **nf_options_values(const struct nf_arguments *a, const char *name,
 }
 
 bool nf_options_count(const struct nf_arguments *a, const char *name, uint64_t low,
-                      uint64_t high, uint64_t fallback, uint64_t *out,
-                      struct nf_diags *diags)
+                      uint64_t high, uint64_t *out, struct nf_diags *diags)
 {
     const char *text = nf_options_value(a, name);
-    *out = fallback;
     if (!text) {
         return true;
     }

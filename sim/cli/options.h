@@ -64,10 +64,9 @@ const char *nf_options_value(const struct nf_arguments *a, const char *name);
 /* All values of an option that repeats, in order; *count of them. */
 const char **nf_options_values(const struct nf_arguments *a, const char *name,
                                struct nf_arena *arena, size_t *count);
-/* A whole number in [low, high]; `fallback` when the option was not given. False with an entry in diags otherwise. */
+/* A whole number in [low, high]. *out stays as it is when the option was not given. False with an entry in diags otherwise. */
 bool nf_options_count(const struct nf_arguments *a, const char *name, uint64_t low,
-                      uint64_t high, uint64_t fallback, uint64_t *out,
-                      struct nf_diags *diags);
+                      uint64_t high, uint64_t *out, struct nf_diags *diags);
 
 /* The help of one verb. */
 void nf_options_help(const struct nf_verb *verb, struct nf_text *out);

@@ -120,8 +120,8 @@ static int play(struct nf_cli *cli, const struct nf_scenario *s, unsigned jobs)
 
 static int run(struct nf_cli *cli)
 {
-    uint64_t jobs;
-    (void)nf_options_count(&cli->args, "--jobs", 1, 1024, 0, &jobs, &cli->diags);
+    uint64_t jobs = 0;
+    (void)nf_options_count(&cli->args, "--jobs", 1, 1024, &jobs, &cli->diags);
     const struct nf_scenario *s = nf_cli_load(cli, cli->args.operands[0]);
     if (s && nf_options_has(&cli->args, "--require-sla") && s->world.sla_count == 0) {
         (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, "--require-sla",

@@ -232,7 +232,7 @@ static int run(struct nf_cli *cli)
     uint64_t jobs = 0;
     choose(cli, &t);
     (void)read_precision(cli, &t.precision);
-    (void)nf_options_count(&cli->args, "--jobs", 1, 1024, 0, &jobs, &cli->diags);
+    (void)nf_options_count(&cli->args, "--jobs", 1, 1024, &jobs, &cli->diags);
     if (cli->diags.errors == 0) {
         load_all(cli, &t);
     }
