@@ -1,4 +1,6 @@
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/json.h"
 #include "cli/run_summary.h"
@@ -101,6 +103,9 @@ void nf_run_json(const struct nf_report *report, const struct nf_run_facts *fact
     nf_json_int(&j, "replications", (int64_t)report->replications);
     nf_json_double(&j, "simulated_s", round(report->simulated_s * 1e9) / 1e9);
     nf_json_int(&j, "events", (int64_t)report->events);
+    char fingerprint[17];
+    snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, report->fingerprint);
+    nf_json_string(&j, "fingerprint", fingerprint);
     nf_json_double(&j, "wall_s", facts->wall_s);
     if (facts->result_path) {
         nf_json_string(&j, "result", facts->result_path);

@@ -237,3 +237,34 @@ Test(pool, kpa_follows_concurrency_up_and_down)
     cr_assert_eq(out.classes[0].counts.outcome[NF_COMPLETED], 10);
     nf_outcome_fini(&out);
 }
+
+/* A pool at zero does not wait for the scaler: asked for at 5.3 s, ready 7 s later. */
+Test(pool, a_request_wakes_a_pool_at_zero)
+{
+    setup();
+    struct nf_station_spec *s = &f.stations[1];
+    f.spec.gateway.policy = NF_POLICY_CLOUD_ONLY;
+    s->replicas_min = 0;
+    s->replicas_initial = 0;
+    s->startup_provision = nf_dist_constant(7);
+    s->scaler = (struct nf_scaler_spec){.policy = NF_SCALER_KPA,
+                                        .metric = NF_METRIC_CONCURRENCY,
+                                        .target = 2,
+                                        .interval_s = 2,
+                                        .stable_window_s = 60,
+                                        .panic_window_s = 6,
+                                        .panic_threshold = 2,
+                                        .max_scale_up_rate = 1000,
+                                        .max_scale_down_rate = 2,
+                                        .zero_grace_s = 30};
+    static const struct nf_trace_row rows[] = {{5300000000, 0, 0}};
+    f.sources[0].arrivals = (struct nf_arrival_spec){.kind = NF_ARRIVAL_TRACE};
+    nf_fixture_arrivals(&f, 0, rows, 1);
+    f.spec.duration = 300 * NF_SECOND;
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(f.rows[0].wait, 7 * NF_SECOND);
+    cr_assert_eq(out.stations[1].cold_starts, 1);
+    /* idle again from 13.3 s on: gone after the stable window and the grace, long before the end */
+    cr_assert(out.stations[1].gpu_hours * 3600 < 200);
+    nf_outcome_fini(&out);
+}

@@ -50,6 +50,9 @@ void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_reques
     q->count++;
     s->waiting++;
     nf_timeavg_set(&s->wait_level, w->now, s->waiting);
+    if (NF_UNLIKELY(s->ready + s->starting == 0)) {
+        nf__pool_set(w, s, 1); /* from zero at once, not at the scaler's next tick */
+    }
 }
 
 void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_request *r,

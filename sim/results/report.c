@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define CONFIDENCE 0.95
 
 struct group_metric;
@@ -356,6 +358,7 @@ void nf_report_make(struct nf_report *report, const struct nf_world_spec *spec,
     report->warmup_s = nf_time_s(spec->warmup);
     for (size_t r = 0; r < n; r++) {
         report->events += outcomes[r].events;
+        report->fingerprint = nf_hash_mix(report->fingerprint, outcomes[r].trajectory);
         add_counts(&report->counts, &outcomes[r].counts);
     }
     report->group_count = nf_report_groups(spec, group_of);

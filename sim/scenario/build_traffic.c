@@ -190,7 +190,8 @@ static void check_class(struct nf__build *b, struct nf__class *c,
     check_tokens(b, c, trace.rows != NULL ? &trace : NULL, out);
     check_target(b, c, out);
     if (isnan(d->payload.per_token)) {
-        d->payload.per_token = is_llm(c) ? 4 : 0;
+        bool has_bytes = d->payload.up > 0 || d->payload.down > 0;
+        d->payload.per_token = is_llm(c) && !has_bytes ? 4 : 0;
     }
     out->up_bytes = d->payload.up;
     out->down_bytes = d->payload.down;

@@ -316,7 +316,8 @@ static const struct nf_field payload_fields[] = {
      .example = "4B",
      .help =
          "Bytes that each input token adds upwards and each output token downwards; 4 B "
-         "(about four characters) for language models, else 0."},
+         "(about four characters) for a language model whose payload has no up or down, "
+         "else 0."},
 };
 static const struct nf_field stage_payload_fields[] = {
     {.key = "up",
@@ -333,7 +334,7 @@ static const struct nf_field stage_payload_fields[] = {
      BYTES,
      .offset = offsetof(struct nf_payload_decl, per_token),
      .example = "4B",
-     .help = "Bytes of a token; 4 B for language models, else 0."},
+     .help = "Bytes of a token; 4 B for a language model without up or down, else 0."},
 };
 static const struct nf_table payload_table =
     NF_TABLE("payload", "Bytes on the network.", struct nf_payload_decl, payload_fields);
