@@ -237,6 +237,9 @@ static void add_chunk(struct nf_llm_engine_state *e, struct nf_llm_batch *b,
     b->prefill_tokens += tokens;
     b->prefill_context += r->computed;
     b->prefill_pairs += tokens * (r->computed + tokens / 2.0);
+    if (r->computed + tokens > b->prefill_longest) {
+        b->prefill_longest = r->computed + tokens;
+    }
     b->sampled += r->computed + tokens == r->input_tokens + r->generated;
 }
 

@@ -129,8 +129,6 @@ struct nf_llm_cost nf_fixture_llm(uint64_t blocks, unsigned max_sequences,
                             .max_sequences = max_sequences,
                             .max_batched_tokens = max_tokens,
                             .ranks = 1};
-    nf_pnorm_init(&c.gemm_norm, 2);
-    nf_pnorm_init(&c.head_norm, 2);
     nf_pnorm_init(&c.prefill_norm, 2);
     nf_pnorm_init(&c.decode_norm, 2);
     return c;

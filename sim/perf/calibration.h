@@ -1,10 +1,10 @@
 /*
  * calibration.h - a device's measured behaviour: a few constants per class of operation.
  *
- * What:   time of an operation with W operations and B bytes:
+ * What:   time of an operation with W operations and B bytes, in essence
  *             t = t0 + [ (W/(ec F))^p + (B/(em BW))^p ]^(1/p)
  *         with the data-sheet peaks F and BW of the device and efficiencies
- *         0 < ec, em <= 1. What counts as W and B of each class stands in README.md here.
+ *         0 < ec, em <= 1. operator.h evaluates it, with the refinements of each class.
  * Source: the constants and their origin stand in results/calibration/NAME.yaml; the file's
  *         SHA-256 is kept in every result.
  * Units:  s, byte/s; efficiencies and exponents have none.
@@ -14,6 +14,8 @@
 
 #include "perf/device.h"
 
+/* A class of operations. The first four numbers are the model; the others refine it where measurements ask for it and are 0 where they
+ * do not. operator.h has the formula of each class. */
 struct nf_curve {
     double t0_s;
     double ec; /* 0: no compute term */
@@ -21,6 +23,27 @@ struct nf_curve {
     double p;
     double extra; /* gemm: q of the activations' quantise pass, 0: none;
                    * decode attention: c1 in s; else 0 */
+    /* gemm */
+    double t0_log_s; /* more start-up time for each e-fold of k beyond 1024 */
+    double k_fill;   /* columns of k that every output tile computes besides its own */
+    double k_start;  /* columns of k that it reads besides its own */
+    double n_start;  /* rows of weights that are read besides n */
+    double
+        tile_fill; /* output tiles of 128 x 128 missing before all multiprocessors work */
+    double wave;   /* 0 to 1: how much of the last wave's idle share is felt */
+    double slowdown; /* exponent by which long operations slow down; prefill, too */
+    double em_drop;  /* 0 to 1: share of em lost from m = 1 to m = 64 */
+    double p_growth; /* of ln(p - 1) for each e-fold of the matrix */
+    /* prefill attention */
+    double
+        kv_weight; /* times 2 d bytes a token and KV head; 0: 2, keys and values once */
+    double tile_s; /* of the longest sequence, for each 128 tokens */
+    /* decode attention */
+    double query_head_s; /* beside c1, for each query head */
+    double doubling_s;   /* for each doubling of the mean length beyond 256 */
+    /* what the benchmark saw when its data stayed in the L2 cache: memory is 1 + this times as fast. Serving reads other layers'
+     * data in between and never sees it. */
+    double cache_speedup;
 };
 
 enum { NF_RANKS_MAX_LOG2 = 3 }; /* all-reduce constants for 2, 4 and 8 ranks */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "perf/operator.h"
 
 /* Element-wise passes of a layer: two of residual add + norm, one rotary embedding, one activation. */
 enum { ELEMENTWISE_PASSES = 4, ALLREDUCES = 2 };
@@ -15,6 +16,12 @@ struct fold {
     unsigned ranks;
     double heads, kv_heads; /* of one rank */
     struct nf_llm_cost *out;
+};
+
+struct product {
+    double in, out, weight_bytes;
+    double experts,
+        used; /* matrices in memory and used by each token; 1, 1: a plain one */
 };
 
 static int ranks_log2(unsigned ranks)
@@ -151,25 +158,47 @@ static bool check_memory(const struct nf_llm_arch *a, const struct nf_host *host
     return false;
 }
 
-/* One product x[m, in] W[in, out] a layer, on each rank. Bytes are those of the weights; with a quantise pass
- * (FP8) the activations are read in 16 bits and written in 8: 3 bytes an element at q of the bandwidth. */
-static void fold_gemm(struct fold *f, int which, double in, double out)
+/* Rows of a table's points, in order. */
+static uint32_t rows_at(int point)
 {
-    enum nf_precision p = compute_precision(f->device, f->arch->weights);
-    const struct nf_curve *c = gemm_curve(f->cal, p);
-    bool is_expert =
-        f->arch->experts > 0 && (which == NF_LLM_UP_GATE || which == NF_LLM_DOWN);
-    double copies = is_expert ? f->arch->experts_per_token : 1; /* of each token */
-    double stored = is_expert ? f->arch->experts : 1;           /* matrices in memory */
-    double layers = f->arch->layers;
-    double bandwidth = f->device->bandwidth;
-    struct nf_llm_gemm *g = &f->out->gemm[which];
-    g->compute_s = layers * copies * 2 * in * out / (c->ec * f->device->peak[p]);
-    g->memory_s = layers * stored * in * out * nf_precision_bytes(f->arch->weights) /
-                  (c->em * bandwidth);
-    f->out->step_s += layers * c->t0_s;
-    if (c->extra > 0) {
-        f->out->token_s += layers * copies * 3 * in / (c->extra * bandwidth);
+    uint32_t i = (uint32_t)point;
+    const uint32_t sixteens = (NF_ROWS_16 - NF_ROWS_EACH) / 16;
+    if (i <= NF_ROWS_EACH) {
+        return i;
+    }
+    i -= NF_ROWS_EACH;
+    if (i <= sixteens) {
+        return NF_ROWS_EACH + 16 * i;
+    }
+    return NF_ROWS_16 + 128 * (i - sixteens);
+}
+
+/* Adds `times` products x[m, in] W[in, out] at every point of the table. Of `experts` matrices, each token uses `used` picked at random:
+ * m tokens touch E (1 - (1 - k/E)^m) of them. */
+static void add_product(struct nf_llm_rows *rows, const struct nf_curve *c,
+                        const struct nf_silicon *s, const struct product *p, double times)
+{
+    for (int i = 1; i < NF_ROWS_POINTS; i++) {
+        double m = rows_at(i);
+        double touched = p->experts > p->used
+                             ? -p->experts * expm1(m * log1p(-p->used / p->experts))
+                             : p->experts;
+        struct nf_gemm_shape g = {.m = m * p->used,
+                                  .n = p->out,
+                                  .k = p->in,
+                                  .matrices = touched,
+                                  .weight_bytes = p->weight_bytes};
+        rows->s[i] += times * nf_gemm_s(c, s, &g);
+    }
+}
+
+/* A wave that fills up may take less time than a shorter one that starts a new wave for little; an engine would pad. */
+static void never_less(struct nf_llm_rows *rows)
+{
+    for (int i = 1; i < NF_ROWS_POINTS; i++) {
+        if (rows->s[i] < rows->s[i - 1]) {
+            rows->s[i] = rows->s[i - 1];
+        }
     }
 }
 
@@ -177,25 +206,26 @@ static void fold_gemms(struct fold *f)
 {
     const struct nf_llm_arch *a = f->arch;
     double hidden = a->hidden, dim = a->head_dim, ffn = (double)a->ffn / f->ranks;
-    fold_gemm(f, NF_LLM_QKV, hidden, (f->heads + 2 * f->kv_heads) * dim);
-    fold_gemm(f, NF_LLM_OUTPUT, f->heads * dim, hidden);
-    fold_gemm(f, NF_LLM_UP_GATE, hidden, 2 * ffn);
-    fold_gemm(f, NF_LLM_DOWN, ffn, hidden);
+    double stored = a->experts > 0 ? a->experts : 1;
+    double used = a->experts > 0 ? a->experts_per_token : 1;
     enum nf_precision p = compute_precision(f->device, a->weights);
-    nf_pnorm_init(&f->out->gemm_norm, gemm_curve(f->cal, p)->p);
-
-    enum nf_precision half = nf_device_half(f->device);
-    const struct nf_curve *c = gemm_curve(f->cal, half);
-    double size = hidden * a->vocab / f->ranks;
-    f->out->head.compute_s = 2 * size / (c->ec * f->device->peak[half]);
-    f->out->head.memory_s =
-        size * nf_precision_bytes(half) / (c->em * f->device->bandwidth);
-    f->out->head_t0_s = c->t0_s;
-    nf_pnorm_init(&f->out->head_norm, c->p);
-    if (a->experts > 0) {
-        f->out->experts = a->experts;
-        f->out->expert_log = log1p(-(double)a->experts_per_token / a->experts);
+    double bytes = nf_precision_bytes(a->weights);
+    const struct product layer[] = {
+        {hidden, (f->heads + 2 * f->kv_heads) * dim, bytes, 1, 1},
+        {f->heads * dim, hidden, bytes, 1, 1},
+        {hidden, 2 * ffn, bytes, stored, used},
+        {ffn, hidden, bytes, stored, used}};
+    struct nf_silicon s = nf_silicon_of(f->device, p);
+    for (size_t i = 0; i < sizeof layer / sizeof layer[0]; i++) {
+        add_product(&f->out->products, gemm_curve(f->cal, p), &s, &layer[i], a->layers);
     }
+    enum nf_precision half = nf_device_half(f->device);
+    const struct product head = {hidden, (double)a->vocab / f->ranks,
+                                 nf_precision_bytes(half), 1, 1};
+    s = nf_silicon_of(f->device, half);
+    add_product(&f->out->head, gemm_curve(f->cal, half), &s, &head, 1);
+    never_less(&f->out->products);
+    never_less(&f->out->head);
 }
 
 static void fold_attention(struct fold *f)
@@ -209,12 +239,21 @@ static void fold_attention(struct fold *f)
     struct nf_llm_cost *o = f->out;
     o->prefill_t0_s = layers * pre->t0_s;
     o->prefill_pair_s = layers * 4 * f->heads * dim / compute;
-    o->prefill_token_s = layers * 2 * dim * (2 * f->heads + 2 * f->kv_heads) / memory;
+    double weight = pre->kv_weight > 0 ? pre->kv_weight : 2;
+    o->prefill_token_s =
+        layers * 2 * dim * (2 * f->heads + weight * f->kv_heads) / memory;
+    o->prefill_tile_s = layers * pre->tile_s;
+    o->prefill_slowdown = pre->slowdown;
+    o->prefill_slow_pairs =
+        NF_SLOWDOWN_S * f->device->peak[nf_device_half(f->device)] / (4 * f->heads * dim);
     o->prefill_context_s = layers * kv_bytes / memory;
     nf_pnorm_init(&o->prefill_norm, pre->p);
     o->decode_t0_s = layers * dec->t0_s;
     o->decode_context_s = layers * kv_bytes / (dec->em * f->device->bandwidth);
-    o->decode_sequence_s = layers * dec->extra * f->kv_heads / f->device->multiprocessors;
+    o->decode_sequence_s = layers *
+                           (dec->extra * f->kv_heads + dec->query_head_s * f->heads) /
+                           f->device->multiprocessors;
+    o->decode_doubling_s = layers * dec->doubling_s;
     nf_pnorm_init(&o->decode_norm, dec->p);
     o->mixed_factor = f->cal->mixed_factor;
 }

@@ -6,8 +6,8 @@
  *         struct nf_llm_cost once; nf_llm_step_s prices a batch; nf_llm_decode_run_s and
  *         nf_llm_decode_steps_within price runs of decode-only iterations in closed form.
  * Source: equations and their origin in README.md beside this file.
- * Cost:   a step 13-16 ns, a run of up to 256 steps 0.13 us (README.md has the table).
- * Owner:  struct nf_llm_cost is plain data (4.4 kB), free to copy; it keeps no pointers.
+ * Cost:   a step 5-30 ns, a run of up to 256 steps 0.13 us (README.md has the table).
+ * Owner:  struct nf_llm_cost is plain data (10 kB), free to copy; it keeps no pointers.
  * Units:  seconds, bytes, tokens.
  * Errors: a bool, and a sentence with numbers in the caller's buffer.
  */
@@ -49,30 +49,37 @@ struct nf_llm_batch {
     uint32_t sampled;          /* N_s: sequences that get a token from this step */
     uint64_t prefill_context;  /* K = sum ctx_i */
     double prefill_pairs;      /* A = sum c_i (ctx_i + c_i/2) */
+    uint32_t prefill_longest;  /* largest ctx_i + c_i */
     uint64_t decode_context;   /* S = sum of the decoding sequences' lengths */
 };
 
-/* Matrix products of all layers, with m tokens: PN(m compute_s, memory_s). */
-struct nf_llm_gemm {
-    double compute_s; /* per token */
-    double memory_s;  /* reading the weights; of all experts where there are experts */
+/* A time by a whole number of rows: exact up to 256 rows, then at every 16th up to 2048 and every 128th up to 16384, joined by
+ * straight lines, the last of which goes on. */
+enum {
+    NF_ROWS_EACH = 256,
+    NF_ROWS_16 = 2048,
+    NF_ROWS_128 = 16384,
+    NF_ROWS_POINTS = NF_ROWS_EACH + 1 + (NF_ROWS_16 - NF_ROWS_EACH) / 16 +
+                     (NF_ROWS_128 - NF_ROWS_16) / 128
 };
-
-enum { NF_LLM_QKV, NF_LLM_OUTPUT, NF_LLM_UP_GATE, NF_LLM_DOWN, NF_LLM_GEMMS };
+struct nf_llm_rows {
+    double s[NF_ROWS_POINTS];
+};
 
 /* All times are already multiplied by the number of layers and divided among the ranks. */
 struct nf_llm_cost {
-    struct nf_llm_gemm gemm[NF_LLM_GEMMS];
-    struct nf_llm_gemm head;
-    double head_t0_s;
-    double step_s;  /* per step: the t0 of products, element-wise passes, all-reduces */
-    double token_s; /* per token: quantise passes, element-wise and all-reduce bytes */
+    struct nf_llm_rows products; /* all matrix products of the layers, by tokens */
+    struct nf_llm_rows head;     /* by sampled sequences */
+    double step_s;               /* per step: element-wise passes, all-reduces */
+    double token_s;              /* per token: element-wise and all-reduce bytes */
     double prefill_t0_s, prefill_pair_s, prefill_token_s, prefill_context_s;
+    double prefill_tile_s;     /* for each 128 tokens of the longest sequence */
+    double prefill_slow_pairs; /* pairs beyond which work slows down ... */
+    double prefill_slowdown;   /* ... with this exponent; 0: not */
     double decode_t0_s, decode_sequence_s, decode_context_s;
+    double decode_doubling_s; /* for each doubling of the mean length beyond 256 */
     double mixed_factor;
-    double experts;    /* 0: dense */
-    double expert_log; /* ln(1 - experts per token / experts) */
-    struct nf_pnorm gemm_norm, head_norm, prefill_norm, decode_norm;
+    struct nf_pnorm prefill_norm, decode_norm;
 
     double weight_bytes;       /* of the whole model, all ranks: what start-up loads */
     double kv_bytes_per_token; /* per rank */

@@ -2,54 +2,92 @@
 
 #include "base/status.h"
 #include "perf/llm.h"
+#include "perf/operator.h"
+
+static double rows_s(const struct nf_llm_rows *t, uint32_t rows)
+{
+    const int sixteens = NF_ROWS_EACH,
+              hundreds = NF_ROWS_EACH + (NF_ROWS_16 - NF_ROWS_EACH) / 16;
+    int point;
+    double part;
+    if (rows <= NF_ROWS_EACH) {
+        return t->s[rows];
+    }
+    if (rows < NF_ROWS_16) {
+        uint32_t beyond = rows - NF_ROWS_EACH;
+        point = sixteens + (int)(beyond / 16);
+        part = (beyond % 16) / 16.0;
+    } else if (rows < NF_ROWS_128) {
+        uint32_t beyond = rows - NF_ROWS_16;
+        point = hundreds + (int)(beyond / 128);
+        part = (beyond % 128) / 128.0;
+    } else {
+        point = NF_ROWS_POINTS - 2;
+        part = 1 + (rows - NF_ROWS_128) / 128.0;
+    }
+    return t->s[point] + part * (t->s[point + 1] - t->s[point]);
+}
 
 /* Everything of a step but its attention, with m tokens of which `sampled` sequences get their next. */
-static double without_attention_s(const struct nf_llm_cost *c, double m, double sampled)
+static double without_attention_s(const struct nf_llm_cost *c, uint32_t m,
+                                  uint32_t sampled)
 {
-    const struct nf_llm_gemm *g = c->gemm;
-    double t = c->step_s + m * c->token_s + c->step_overhead_s;
-    t += nf_pnorm(&c->gemm_norm, m * g[NF_LLM_QKV].compute_s, g[NF_LLM_QKV].memory_s);
-    t += nf_pnorm(&c->gemm_norm, m * g[NF_LLM_OUTPUT].compute_s,
-                  g[NF_LLM_OUTPUT].memory_s);
-    /* m tokens that pick k of E experts at random touch E (1 - (1 - k/E)^m) of them. */
-    double touched = c->experts > 0 ? -expm1(m * c->expert_log) : 1;
-    t += nf_pnorm(&c->gemm_norm, m * g[NF_LLM_UP_GATE].compute_s,
-                  touched * g[NF_LLM_UP_GATE].memory_s);
-    t += nf_pnorm(&c->gemm_norm, m * g[NF_LLM_DOWN].compute_s,
-                  touched * g[NF_LLM_DOWN].memory_s);
-    if (sampled > 0) {
-        t += c->head_t0_s + sampled * c->sequence_overhead_s +
-             nf_pnorm(&c->head_norm, sampled * c->head.compute_s, c->head.memory_s);
-    }
-    return t;
+    return c->step_s + m * c->token_s + c->step_overhead_s + rows_s(&c->products, m) +
+           rows_s(&c->head, sampled) + sampled * c->sequence_overhead_s;
 }
 
 static double decode_attention_s(const struct nf_llm_cost *c, double sequences,
                                  double context)
 {
-    return nf_pnorm(&c->decode_norm, context * c->decode_context_s,
-                    sequences * c->decode_sequence_s);
+    double t = nf_pnorm(&c->decode_norm, context * c->decode_context_s,
+                        sequences * c->decode_sequence_s);
+    if (c->decode_doubling_s > 0) {
+        t += c->decode_doubling_s * nf_doublings(context / sequences / 256);
+    }
+    return t;
+}
+
+static double prefill_attention_s(const struct nf_llm_cost *c,
+                                  const struct nf_llm_batch *b)
+{
+    double work = b->prefill_pairs * c->prefill_pair_s;
+    if (c->prefill_slowdown > 0) {
+        work *=
+            exp(c->prefill_slowdown * log1p(b->prefill_pairs / c->prefill_slow_pairs));
+    }
+    double t = work + b->prefill_tokens * c->prefill_token_s +
+               (double)b->prefill_context * c->prefill_context_s +
+               (b->prefill_longest + 127) / 128 * c->prefill_tile_s;
+    return nf_pnorm(&c->prefill_norm, c->prefill_t0_s, t);
 }
 
 double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
 {
-    double prefill = b->prefill_tokens, decode = b->decode_sequences;
-    NF_ASSERT(prefill + decode > 0);
-    double t = without_attention_s(c, prefill + decode, b->sampled);
+    NF_ASSERT(b->prefill_tokens + b->decode_sequences > 0);
+    double t =
+        without_attention_s(c, b->prefill_tokens + b->decode_sequences, b->sampled);
     double factor = 1;
-    if (prefill > 0) {
-        t += c->prefill_t0_s +
-             nf_pnorm(&c->prefill_norm, b->prefill_pairs * c->prefill_pair_s,
-                      prefill * c->prefill_token_s +
-                          (double)b->prefill_context * c->prefill_context_s);
+    if (b->prefill_tokens > 0) {
+        t += prefill_attention_s(c, b);
         factor = c->mixed_factor;
     } else {
         t += c->decode_t0_s;
     }
-    if (decode > 0) {
-        t += factor * decode_attention_s(c, decode, (double)b->decode_context);
+    if (b->decode_sequences > 0) {
+        t += factor *
+             decode_attention_s(c, b->decode_sequences, (double)b->decode_context);
     }
     return t;
+}
+
+/* Steps until the mean length passes its next power of two from 256 on, where the doublings bend. */
+static double steps_to_bend(double sequences, double context)
+{
+    double x = context / sequences / 256;
+    int e = 0;
+    (void)frexp(x, &e);
+    double end = x < 1 ? 1 : ldexp(1, e);
+    return ceil((end - x) * 256);
 }
 
 /* How many further steps, at most `limit`, keep the decode attention on the straight line on which it is with
@@ -58,6 +96,10 @@ double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
 static uint64_t steps_on_line(const struct nf_llm_cost *c, double sequences,
                               double context, uint64_t limit)
 {
+    if (c->decode_doubling_s > 0) {
+        double bend = steps_to_bend(sequences, context);
+        limit = bend < (double)limit ? (bend > 1 ? (uint64_t)bend : 1) : limit;
+    }
     double a = context * c->decode_context_s;
     double b = sequences * c->decode_sequence_s;
     double end; /* of the line, as a value of a */
@@ -91,7 +133,7 @@ double nf_llm_decode_run_s(const struct nf_llm_cost *c, uint32_t sequences,
 {
     NF_ASSERT(sequences > 0);
     double n = sequences, s = (double)context;
-    double each = without_attention_s(c, n, n) + c->decode_t0_s;
+    double each = without_attention_s(c, sequences, sequences) + c->decode_t0_s;
     double t = (double)steps * each;
     while (steps > 0) {
         uint64_t k = steps_on_line(c, n, s, steps);
@@ -107,7 +149,7 @@ uint64_t nf_llm_decode_steps_within(const struct nf_llm_cost *c, uint32_t sequen
 {
     NF_ASSERT(sequences > 0);
     double n = sequences, s = (double)context;
-    double each = without_attention_s(c, n, n) + c->decode_t0_s;
+    double each = without_attention_s(c, sequences, sequences) + c->decode_t0_s;
     double t = 0;
     uint64_t done = 0;
     while (done < steps) {

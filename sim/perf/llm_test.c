@@ -27,10 +27,11 @@ static const struct nf_device toy_device = {.name = "D",
 static const struct nf_calibration toy_profile = {
     .name = "toy",
     .device = "D",
-    .gemm = {[NF_BF16] = {1e-6, 0.5, 0.5, 1, 0}, [NF_FP8] = {2e-6, 0.5, 0.5, 1, 0.25}},
-    .prefill_attention = {4e-6, 0.25, 0.5, 1, 0},
-    .decode_attention = {3e-6, 0, 0.5, 1, 5e-6},
-    .elementwise = {2e-6, 0, 0.8, 1, 0},
+    .gemm = {[NF_BF16] = {.t0_s = 1e-6, .ec = 0.5, .em = 0.5, .p = 1, .extra = 0},
+             [NF_FP8] = {.t0_s = 2e-6, .ec = 0.5, .em = 0.5, .p = 1, .extra = 0.25}},
+    .prefill_attention = {.t0_s = 4e-6, .ec = 0.25, .em = 0.5, .p = 1, .extra = 0},
+    .decode_attention = {.t0_s = 3e-6, .ec = 0, .em = 0.5, .p = 1, .extra = 5e-6},
+    .elementwise = {.t0_s = 2e-6, .ec = 0, .em = 0.8, .p = 1, .extra = 0},
     .allreduce = {{3e-6, 1e8}},
     .mixed_factor = 1.3};
 
@@ -66,11 +67,13 @@ static const struct nf_device h100 = {
 static const struct nf_calibration h100_profile = {
     .name = "h100",
     .device = "H100",
-    .gemm = {[NF_BF16] = {3.85e-6, 0.813, 0.874, 3.2, 0},
-             [NF_FP8] = {6.8e-6, 0.61, 0.83, 2.0, 0.34}},
-    .prefill_attention = {12.4e-6, 0.66, 0.39, 1.2, 0},
-    .decode_attention = {11.6e-6, 0, 0.877, 1.7, 3.6e-6},
-    .elementwise = {3e-6, 0, 0.8, 1, 0},
+    .gemm =
+        {[NF_BF16] = {.t0_s = 3.85e-6, .ec = 0.813, .em = 0.874, .p = 3.2, .extra = 0},
+         [NF_FP8] = {.t0_s = 6.8e-6, .ec = 0.61, .em = 0.83, .p = 2.0, .extra = 0.34}},
+    .prefill_attention = {.t0_s = 12.4e-6, .ec = 0.66, .em = 0.39, .p = 1.2, .extra = 0},
+    .decode_attention =
+        {.t0_s = 11.6e-6, .ec = 0, .em = 0.877, .p = 1.7, .extra = 3.6e-6},
+    .elementwise = {.t0_s = 3e-6, .ec = 0, .em = 0.8, .p = 1, .extra = 0},
     .allreduce = {{4.3e-6, 262e9}, {4.8e-6, 288e9}, {5.4e-6, 351e9}},
     .mixed_factor = 1.2};
 
@@ -112,18 +115,19 @@ Test(llm, decode_step_by_hand)
      * fixed   products 8 x 1 = 8, element-wise 8 x 2 = 16, s0 7              31
      * tokens  3 x 2 x 2 x (32 + 12 + 24)/(0.8e9)                              1.02
      * weights 3 x 2 x 2 x 144/(0.5e12) + 2 x 288/(0.5e9)                      1.155456
-     * head    1 + 3 x 1 + 3 x 128/(0.5e12) + 128/(0.5e9)                      4.256768
+     * rows    3 x 2 x 2 x (12 + 8 + 20 + 12)/(0.5e9)                         1.248
+     * head    1 + 3 x 1 + 3 x 128/(0.5e12) + (128 + 3 x 40)/(0.5e9)           4.496768
      * decode  2 x 3 + 50 x 2 x 8/(0.5e9) + 2 x 5 x 3/10                      10.6 */
     struct nf_llm_cost c = toy_cost(&toy, 1);
     struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
-    cr_assert_float_eq(nf_llm_step_s(&c, &b), 48.032224e-6, 1e-15);
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 49.520224e-6, 1e-15);
 }
 
 Test(llm, mixed_step_by_hand)
 {
     /* A chunk of 5 after 7, and the three decoding sequences: K = 7, A = 5 (7 + 2.5).
      * fixed 31; tokens 8 x 0.34 = 2.72; weights 8 x 1.152e-3 + 1.152 = 1.161216;
-     * head 1 + 4 + 4 x 2.56e-4 + 0.256 = 5.257024;
+     * rows 8 x 0.416 = 3.328; head 1 + 4 + 4 x 2.56e-4 + 0.256 + 4 x 0.08 = 5.577024;
      * prefill 8 + 47.5 x 1.28e-4 + 5 x 0.096 + 7 x 0.032 = 8.71008;
      * decode 1.3 x (1.6 + 3) = 5.98, without its t0. */
     struct nf_llm_cost c = toy_cost(&toy, 1);
@@ -133,15 +137,15 @@ Test(llm, mixed_step_by_hand)
                              .prefill_context = 7,
                              .prefill_pairs = 47.5,
                              .decode_context = 50};
-    cr_assert_float_eq(nf_llm_step_s(&c, &b), 54.82832e-6, 1e-15);
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 58.47632e-6, 1e-15);
 }
 
 Test(llm, unfinished_prefill_pays_no_head)
 {
     struct nf_llm_cost c = toy_cost(&toy, 1);
     struct nf_llm_batch b = {.prefill_tokens = 5, .prefill_pairs = 12.5};
-    /* 31 + 1.7 + 5 x 1.152e-3 + 1.152 + 8 + 12.5 x 1.28e-4 + 0.48 */
-    cr_assert_float_eq(nf_llm_step_s(&c, &b), 42.33936e-6, 1e-15);
+    /* 31 + 1.7 + 5 x (1.152e-3 + 0.416) + 1.152 + 8 + 12.5 x 1.28e-4 + 0.48 */
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 44.41936e-6, 1e-15);
 }
 
 Test(llm, fp8_on_two_ranks_by_hand)
@@ -153,28 +157,30 @@ Test(llm, fp8_on_two_ranks_by_hand)
      * bytes     3 x 2 x 2 x (32 + 8 + 12)/(0.8e9)                           0.78
      * reduce    3 x 2 x 2 x 1 x 8/1e8                                       0.96
      * weights   3 x 2 x 2 x 80/(0.5 x 2e12) + 2 x 80/(0.5e9)                0.32096
-     * head      1 + 3 + 3 x 64/(0.5e12) + 64/(0.5e9)                        4.128384
+     * rows      3 x 2 x 2 x (10 + 6 + 12 + 8)/(0.5e9)                       0.864
+     * head      1 + 3 + 3 x 64/(0.5e12) + (64 + 3 x 24)/(0.5e9)             4.272384
      * decode    as on one rank                                             10.6 */
     struct nf_llm_arch fp8 = toy;
     fp8.weights = NF_FP8;
     struct nf_llm_cost c = toy_cost(&fp8, 2);
     struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
-    cr_assert_float_eq(nf_llm_step_s(&c, &b), 68.797344e-6, 1e-14);
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), 69.805344e-6, 1e-14);
 }
 
 Test(llm, experts_touched_grow_with_the_batch)
 {
     /* 2 of 4 experts of ffn 8, router left out. 3 tokens touch 4 (1 - 0.5^3) = 3.5 of
      * them. Against the dense toy: weights (64 + 32) x 2 bytes a layer x 2.5 more in
-     * memory, products of (64 + 32) once more a token, activation bytes once more. */
+     * memory, products of (64 + 32) once more a token with their rows (20 + 12), activation
+     * bytes once more. */
     struct nf_llm_arch moe = toy;
     moe.experts = 4;
     moe.experts_per_token = 2;
     struct nf_llm_cost dense = toy_cost(&toy, 1);
     struct nf_llm_cost c = toy_cost(&moe, 1);
     struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
-    double more =
-        2 * 2.5 * 192 / 0.5e9 + 3 * 2 * 2 * 96 / 0.5e12 + 3 * 2 * 2 * 24 / 0.8e9;
+    double more = 2 * 2.5 * 192 / 0.5e9 + 3 * 2 * 2 * 96 / 0.5e12 +
+                  3 * 2 * 2 * 24 / 0.8e9 + 3 * 2 * 2 * 32 / 0.5e9;
     cr_assert_float_eq(nf_llm_step_s(&c, &b) - nf_llm_step_s(&dense, &b), more, 1e-14);
     /* 2 layers x (3 x (3 x 32) + 4 x 4 routers) x 2 bytes more than the dense one */
     cr_assert_float_eq(c.weight_bytes - dense.weight_bytes, 2 * (288 + 16) * 2, 1e-9);
