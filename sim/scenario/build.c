@@ -197,7 +197,7 @@ enum nf_status nf_scenario_load(const char *path,
     return status;
 }
 
-enum nf_status nf_scenario_parse(const char *path, const char *text, size_t length,
+enum nf_status nf_scenario_parse(const struct nf_scenario_source *source,
                                  const struct nf_scenario_options *options,
                                  struct nf_arena *arena, struct nf_diags *diags,
                                  const struct nf_scenario **out)
@@ -205,16 +205,17 @@ enum nf_status nf_scenario_parse(const char *path, const char *text, size_t leng
     int errors = diags->errors;
     struct nf_load load = {arena, diags};
     struct nf_scenario *s = NF_NEW(arena, struct nf_scenario);
-    struct nf_yaml_file file = {.path = nf_arena_strdup(arena, path),
-                                .text = nf_arena_strndup(arena, text, length),
-                                .length = length};
+    struct nf_yaml_file file = {.path = nf_arena_strdup(arena, source->path),
+                                .text =
+                                    nf_arena_strndup(arena, source->text, source->length),
+                                .length = source->length};
     struct nf_sha256 h;
     nf_sha256_init(&h);
-    nf_sha256_add(&h, text, length);
+    nf_sha256_add(&h, source->text, source->length);
     nf_sha256_hex(&h, file.sha256);
     *out = NULL;
     enum nf_status status =
-        nf_yaml_parse(file.path, file.text, length, arena, diags, &file.root);
+        nf_yaml_parse(file.path, file.text, file.length, arena, diags, &file.root);
     if (status != NF_OK && file.root == NULL) {
         return status;
     }

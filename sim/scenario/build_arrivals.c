@@ -115,10 +115,11 @@ static bool make_trace(struct nf__build *b, struct nf__class *c, struct nf_trace
         .format = (enum nf_trace_format)d->format,
         .speed = d->speed,
         .offset_s = d->offset,
-        .end = b->world->duration > 0 ? b->world->duration + 1 : NF_TIME_NEVER};
-    const char *path = nf_arena_printf(b->load.arena, "%s.file", d->at.path);
-    if (nf_trace_read(nf__build_file(b, d->file), nf_object_place(&d->at, "file"), path,
-                      &options, b->load.arena, b->load.diags, trace) != NF_OK) {
+        .end = b->world->duration > 0 ? b->world->duration + 1 : NF_TIME_NEVER,
+        .from = nf_object_place(&d->at, "file"),
+        .where = nf_arena_printf(b->load.arena, "%s.file", d->at.path)};
+    if (nf_trace_read(nf__build_file(b, d->file), &options, b->load.arena, b->load.diags,
+                      trace) != NF_OK) {
         d->at.is_broken = true;
         return false;
     }

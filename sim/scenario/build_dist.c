@@ -90,10 +90,10 @@ static double *read_samples(struct nf__build *b, const char *path, enum nf_dimen
 {
     struct nf_place at = {path, 0, 1};
     double *values = NULL;
-    size_t cap = 0;
+    size_t filled = 0, cap = 0;
     int wrong = 0;
     for (const char *s = text;
-         *s != '\0' && wrong < WRONG_LINES_MAX && *count < SAMPLES_MAX;) {
+         *s != '\0' && wrong < WRONG_LINES_MAX && filled < SAMPLES_MAX;) {
         char line[128];
         size_t n = strcspn(s, "\n");
         size_t kept = n > 0 && s[n - 1] == '\r' ? n - 1 : n;
@@ -105,16 +105,17 @@ static double *read_samples(struct nf__build *b, const char *path, enum nf_dimen
         if (line[0] == '\0' || line[0] == '#') {
             continue;
         }
-        if (*count == cap) {
+        if (filled == cap) {
             cap = cap == 0 ? 1024 : 2 * cap;
             values = nf_mem_resize(values, cap, sizeof *values);
         }
-        if (read_sample(b, at, dim, line, &values[*count])) {
-            (*count)++;
+        if (read_sample(b, at, dim, line, &values[filled])) {
+            filled++;
         } else {
             wrong++;
         }
     }
+    *count = filled;
     return values;
 }
 

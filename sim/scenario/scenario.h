@@ -55,11 +55,18 @@ NF_MUST_CHECK enum nf_status nf_scenario_load(const char *path,
                                               struct nf_diags *diags,
                                               const struct nf_scenario **out);
 
-/* The same for text that is at hand; `path` names it in messages, and its folder is where traces are looked for. */
-NF_MUST_CHECK enum nf_status
-nf_scenario_parse(const char *path, const char *text, size_t length,
-                  const struct nf_scenario_options *options, struct nf_arena *arena,
-                  struct nf_diags *diags, const struct nf_scenario **out);
+/* Text that is at hand; `path` names it in messages, and its folder is where traces are looked for. */
+struct nf_scenario_source {
+    const char *path, *text;
+    size_t length;
+};
+
+/* The same as nf_scenario_load for such a text. */
+NF_MUST_CHECK enum nf_status nf_scenario_parse(const struct nf_scenario_source *source,
+                                               const struct nf_scenario_options *options,
+                                               struct nf_arena *arena,
+                                               struct nf_diags *diags,
+                                               const struct nf_scenario **out);
 
 /* The effective scenario: YAML with every default written out that loads to the same world (beside the original, where its
  * traces are found). */

@@ -28,13 +28,13 @@ static const char *const good[] = {
     "nearfar: 1",
     "name: t",
     "duration: 1h",
-    "models: {job: {service: 5ms}, det: {catalog: retinanet-800-int8}, chat: {catalog: "
-    "llama-3.1-8b-fp8}}",
+    ("models: {job: {service: 5ms}, det: {catalog: retinanet-800-int8}, chat: {catalog: "
+     "llama-3.1-8b-fp8}}"),
     "edge: {node: {site: here, gpus: 2, models: [job]}}",
     "cloud: {pool: {region: r, device: H100, models: [chat]}}",
     "maas: {api: {region: r, models: [chat], service: {ttft: 400ms}}}",
-    "links: {wire: {from: here, to: node, latency: 1ms}, wan: {from: here, to: r, rtt: "
-    "30ms}}",
+    ("links: {wire: {from: here, to: node, latency: 1ms}, wan: {from: here, to: r, rtt: "
+     "30ms}}"),
     "traffic: {load: {site: here, model: job, arrivals: {process: poisson, rate: 3/s}}}",
     "gateway: {policy: least-loaded}",
     "sla: [{class: load, p99: 1s}]",
@@ -51,8 +51,8 @@ static bool loads(int line, const char *text)
         nf_text_printf(&t, "%s\n", i + 1 == line ? text : good[i]);
     }
     setup();
-    enum nf_status status =
-        nf_scenario_parse("t.yaml", t.data, t.length, &o, &arena, &diags, &s);
+    enum nf_status status = nf_scenario_parse(
+        &(struct nf_scenario_source){"t.yaml", t.data, t.length}, &o, &arena, &diags, &s);
     nf_text_fini(&t);
     cr_assert_eq(status == NF_OK, s != NULL);
     cr_assert_eq(status == NF_OK, diags.errors == 0);
@@ -349,7 +349,8 @@ Test(scenario_bad, mistakes_of_all_sections_are_told_at_once)
         "sla: [{class: u, p99: 1s}]\noutptu: {}\n";
     const struct nf_scenario *s;
     enum nf_status status =
-        nf_scenario_parse("t.yaml", text, strlen(text), &o, &arena, &diags, &s);
+        nf_scenario_parse(&(struct nf_scenario_source){"t.yaml", text, strlen(text)}, &o,
+                          &arena, &diags, &s);
     cr_assert_neq(status, NF_OK);
     /* duration, service, catalog, zz, gpu, q, c, rate, m, u, outptu; min and max wait for model b */
     cr_assert_eq(diags.errors, 11);
@@ -366,8 +367,8 @@ Test(scenario_bad, cut_files_never_crash)
     for (size_t n = 0; n < t.length; n += 7) {
         const struct nf_scenario *s;
         setup();
-        enum nf_status status =
-            nf_scenario_parse("t.yaml", t.data, n, &o, &arena, &diags, &s);
+        enum nf_status status = nf_scenario_parse(
+            &(struct nf_scenario_source){"t.yaml", t.data, n}, &o, &arena, &diags, &s);
         cr_assert_eq(status == NF_OK, s != NULL);
         teardown();
     }

@@ -46,8 +46,9 @@ static const struct nf_scenario *parse(const char *text,
                                        const struct nf_scenario_options *o)
 {
     const struct nf_scenario *s;
-    enum nf_status status = nf_scenario_parse(NF_SOURCE_DIR "/scenarios/examples/t.yaml",
-                                              text, strlen(text), o, &arena, &diags, &s);
+    struct nf_scenario_source source = {NF_SOURCE_DIR "/scenarios/examples/t.yaml", text,
+                                        strlen(text)};
+    enum nf_status status = nf_scenario_parse(&source, o, &arena, &diags, &s);
     cr_assert_eq(status == NF_OK, s != NULL);
     return s;
 }
@@ -223,7 +224,10 @@ Test(scenario, effective_files_load_to_the_same_world)
         for (size_t k = 0; k < v->station_count; k++) {
             const struct nf_station_spec *p = &v->stations[k], *q = &w->stations[k];
             cr_assert_str_eq(p->name, q->name);
-            cr_assert_eq(memcmp(&p->scaler, &q->scaler, sizeof p->scaler), 0);
+            cr_assert_eq(p->scaler.policy, q->scaler.policy);
+            cr_assert_float_eq(p->scaler.target, q->scaler.target, 0);
+            cr_assert_float_eq(p->scaler.panic_window_s, q->scaler.panic_window_s, 0);
+            cr_assert_eq(p->scaler.up.rule_count, q->scaler.up.rule_count);
             cr_assert_float_eq(p->price_usd_per_gpu_s, q->price_usd_per_gpu_s, 0);
             cr_assert_float_eq(p->startup_load_s, q->startup_load_s, 0);
             cr_assert_float_eq(p->usd_per_input_token, q->usd_per_input_token, 0);
@@ -236,6 +240,41 @@ Test(scenario, effective_files_load_to_the_same_world)
         nf_text_fini(&first);
         nf_text_fini(&second);
     }
+}
+
+/* The same for a file that uses nearly every key of the format. */
+Test(scenario, a_file_with_everything_has_an_effective_file_that_loads)
+{
+    const struct nf_scenario *a;
+    struct nf_text first = {0}, second = {0};
+    enum nf_status status =
+        nf_scenario_load(NF_SOURCE_DIR "/sim/scenario/testdata/everything.yaml", &plain,
+                         &arena, &diags, &a);
+    cr_assert_eq(status, NF_OK);
+    cr_assert_eq(diags.warnings, 1); /* three shops replay one trace */
+    nf_scenario_write_effective(a, &first);
+    const struct nf_scenario *b = parse(first.data, &plain);
+    cr_assert_not_null(b);
+    nf_scenario_write_effective(b, &second);
+    cr_assert_str_eq(first.data, second.data);
+    const struct nf_world_spec *w = &a->world;
+    cr_assert_eq(w->station_count,
+                 10); /* 3 nodes, 3 eyes, talk, two pools, the endpoint */
+    cr_assert_eq(w->stations[3].batch_delay, NF_TIME_NEVER);
+    cr_assert_eq(w->stations[6].hostings[0].llm.kv_blocks, 4000);
+    cr_assert_eq(w->stations[7].replicas_initial, 0);
+    cr_assert_eq(w->stations[9].hosting_count, 3);
+    cr_assert_float_eq(w->stations[9].rate_limit, 1.5, 1e-12);
+    cr_assert_float_eq(w->stations[9].rate_burst, 1.5, 1e-12);
+    cr_assert_float_eq(w->models[0].service.shift, 1e-3, 0);
+    cr_assert_float_eq(w->models[4].parameters, 200e9, 0);
+    cr_assert_eq(w->series_interval, 0);
+    cr_assert_eq(w->class_count, 6);
+    cr_assert_eq(w->classes[5].model,
+                 4); /* stage of a stage: its own model, tokens of before */
+    cr_assert_float_eq(w->classes[5].input_tokens.a, 300, 0);
+    nf_text_fini(&first);
+    nf_text_fini(&second);
 }
 
 Test(scenario, overrides_go_through_the_same_checks)

@@ -132,6 +132,33 @@ static const char *nearest_key(const struct nf_table *table, const char *word)
     return nf_text_nearest(word, keys);
 }
 
+/* All rows of one key: cases of a union may have their own. */
+static void add_key(struct nf_text *out, const struct nf_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (strcmp(table->fields[i].key, key) == 0) {
+            add_field(out, table, &table->fields[i]);
+        }
+    }
+}
+
+/* What follows in a path behind a map from names: a name may stand there, or be left out. */
+static const char *skip_name(const struct nf_table *table, const char *rest)
+{
+    char name[128];
+    const char *after = next_element(rest, name, sizeof name);
+    return nf_table_field(table, name, -1) == NULL ? after : rest;
+}
+
+static void add_table(struct nf_text *out, const struct nf_table *table, const char *path)
+{
+    nf_text_printf(out, "%s%s%s: %s\n\n", path, path[0] != '\0' ? ", " : "", table->name,
+                   table->help);
+    for (size_t i = 0; i < table->field_count; i++) {
+        add_field(out, table, &table->fields[i]);
+    }
+}
+
 bool nf_schema_write_help(const struct nf_table *root, const char *path,
                           struct nf_text *out, const char **hint)
 {
@@ -146,27 +173,19 @@ bool nf_schema_write_help(const struct nf_table *root, const char *path,
             *hint = nearest_key(table, name);
             return false;
         }
-        if (f->table == NULL || f->table->shape == NF_SHAPE_SCALAR) {
-            if (rest[0] != '\0' && f->table == NULL) {
-                return false;
-            }
-            for (size_t i = 0; i < table->field_count; i++) {
-                if (strcmp(table->fields[i].key, name) == 0) {
-                    add_field(out, table, &table->fields[i]);
-                }
-            }
+        bool is_leaf = f->table == NULL || f->table->shape == NF_SHAPE_SCALAR;
+        if (is_leaf && rest[0] != '\0' && f->table == NULL) {
+            return false;
+        }
+        if (is_leaf) {
+            add_key(out, table, name);
             return true;
         }
         table = f->table;
         if (f->kind == NF_FIELD_NAMED && rest[0] != '\0') {
-            const char *after = next_element(rest, name, sizeof name);
-            rest = nf_table_field(table, name, -1) == NULL ? after : rest;
+            rest = skip_name(table, rest);
         }
     }
-    nf_text_printf(out, "%s%s%s: %s\n\n", path, path[0] != '\0' ? ", " : "", table->name,
-                   table->help);
-    for (size_t i = 0; i < table->field_count; i++) {
-        add_field(out, table, &table->fields[i]);
-    }
+    add_table(out, table, path);
     return true;
 }

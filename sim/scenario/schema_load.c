@@ -266,6 +266,7 @@ static bool load_object(const struct nf__at *at, const struct nf_table *table,
 {
     struct nf__at here = *at;
     int which = -1;
+    NF_ASSERT(at->node != NULL || table->shape == NF_SHAPE_MAP);
     if (table->shape == NF_SHAPE_SCALAR) {
         return load_scalar_object(at, table, name, out);
     }

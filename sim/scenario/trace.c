@@ -346,8 +346,7 @@ static void read_lines(struct reader *r, const char *text, size_t length,
     }
 }
 
-enum nf_status nf_trace_read(const char *path, struct nf_place from, const char *where,
-                             const struct nf_trace_options *options,
+enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *options,
                              struct nf_arena *arena, struct nf_diags *diags,
                              struct nf_trace *out)
 {
@@ -357,18 +356,18 @@ enum nf_status nf_trace_read(const char *path, struct nf_place from, const char 
     struct stat st = {0};
     *out = (struct nf_trace){NULL, 0, 0, false};
     if (stat(path, &st) != 0 || S_ISDIR(st.st_mode)) {
-        return nf_diag_add(diags, NF_E_REFERENCE, from, where, NULL,
+        return nf_diag_add(diags, NF_E_REFERENCE, options->from, options->where, NULL,
                            "there is no file \"%s\"", path);
     }
     struct nf_arena scratch;
     nf_arena_init(&scratch);
     struct reader r = {.options = options,
                        .file = nf_arena_strdup(arena, path),
-                       .where = where,
+                       .where = options->where,
                        .diags = diags,
                        .base_ns = -1};
     enum nf_status s =
-        nf_file_read(path, BYTES_MAX, from, &scratch, &text, &length, diags);
+        nf_file_read(path, BYTES_MAX, options->from, &scratch, &text, &length, diags);
     if (s == NF_OK) {
         static const char byte_order_mark[] = "\xEF\xBB\xBF";
         size_t skip = length >= 3 && memcmp(text, byte_order_mark, 3) == 0 ? 3 : 0;

@@ -30,6 +30,8 @@ struct nf_trace_options {
     double speed;    /* recorded seconds a simulated second, > 0 */
     double offset_s; /* recorded seconds left out at the start */
     nf_time end;     /* rows at or after this simulated time are checked but not kept */
+    struct nf_place from; /* what named the file, and its dotted path: for messages */
+    const char *where;
 };
 
 struct nf_trace {
@@ -39,9 +41,8 @@ struct nf_trace {
     bool has_tokens; /* the file has both token columns */
 };
 
-/* Read `path`. `from` and `where` (a dotted path) are what named it. */
-NF_MUST_CHECK enum nf_status nf_trace_read(const char *path, struct nf_place from,
-                                           const char *where,
+/* Read `path`. */
+NF_MUST_CHECK enum nf_status nf_trace_read(const char *path,
                                            const struct nf_trace_options *options,
                                            struct nf_arena *arena, struct nf_diags *diags,
                                            struct nf_trace *out);

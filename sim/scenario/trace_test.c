@@ -1,13 +1,14 @@
 #include "scenario/trace.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static struct nf_arena arena;
 static struct nf_diags diags;
-static char path[] = "/tmp/nf_trace_XXXXXX";
+static char path[32];
 
 /* Also starts afresh in the middle of a test. */
 static void setup(void)
@@ -28,16 +29,19 @@ TestSuite(trace, .init = setup, .fini = teardown, .timeout = 60);
 static enum nf_status read_text(const char *text, const struct nf_trace_options *o,
                                 struct nf_trace *out)
 {
+    unlink(path);
+    (void)snprintf(path, sizeof path, "/tmp/nf_trace_XXXXXX");
     int fd = mkstemp(path);
     cr_assert(fd >= 0);
     cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    struct nf_place from = {"t.yaml", 3, 5};
-    return nf_trace_read(path, from, "traffic.x.arrivals.file", o, &arena, &diags, out);
+    return nf_trace_read(path, o, &arena, &diags, out);
 }
 
-static const struct nf_trace_options azure = {NF_TRACE_AZURE_LLM, 1, 0, NF_TIME_NEVER};
-static const struct nf_trace_options csv = {NF_TRACE_CSV, 1, 0, NF_TIME_NEVER};
+static const struct nf_trace_options azure = {
+    NF_TRACE_AZURE_LLM, 1, 0, NF_TIME_NEVER, {"t.yaml", 3, 5}, "traffic.x.arrivals.file"};
+static const struct nf_trace_options csv = {
+    NF_TRACE_CSV, 1, 0, NF_TIME_NEVER, {"t.yaml", 3, 5}, "traffic.x.arrivals.file"};
 
 static void expect(int i, int line, int col, const char *part)
 {
@@ -72,7 +76,8 @@ Test(trace, azure_times_are_exact_and_relative_to_the_first_row)
 Test(trace, speed_offset_and_end_choose_rows)
 {
     struct nf_trace t;
-    struct nf_trace_options o = {NF_TRACE_CSV, 2, 1.5, 4 * NF_SECOND};
+    struct nf_trace_options o = {NF_TRACE_CSV,     2,    1.5, 4 * NF_SECOND,
+                                 {"t.yaml", 3, 5}, "a.b"};
     cr_assert_eq(
         read_text("arrival_s\n0.5\n1.9\n2.0\n3\n8.5\n10.000000001\n11\n", &o, &t), NF_OK);
     /* behind 0.5 + 1.5 s: 2.0, 3, 8.5, ...; halved: 0, 0.5, 3.25, 4.0000000005 (too late) */
@@ -116,8 +121,6 @@ Test(trace, missing_columns_and_empty_files_are_told)
     expect(0, 1, 1, "needs the column \"ContextTokens\"");
     cr_assert_str_eq(diags.items[0].hint, "the header has \"ContextToken\"");
     setup();
-    unlink(path);
-    memcpy(path + sizeof path - 7, "XXXXXX", 6);
     cr_assert_eq(read_text("arrival_s\n", &csv, &t), NF_E_TRACE);
     expect(0, 1, 1, "no rows");
 }
@@ -125,12 +128,10 @@ Test(trace, missing_columns_and_empty_files_are_told)
 Test(trace, a_missing_file_is_told_where_it_is_named)
 {
     struct nf_trace t;
-    struct nf_place from = {"t.yaml", 3, 5};
-    cr_assert_eq(nf_trace_read("/nonexistent.csv", from, "a.b", &csv, &arena, &diags, &t),
+    cr_assert_eq(nf_trace_read("/nonexistent.csv", &csv, &arena, &diags, &t),
                  NF_E_REFERENCE);
     cr_assert_eq(diags.items[0].place.line, 3);
-    cr_assert_eq(nf_trace_read("/tmp", from, "a.b", &csv, &arena, &diags, &t),
-                 NF_E_REFERENCE);
+    cr_assert_eq(nf_trace_read("/tmp", &csv, &arena, &diags, &t), NF_E_REFERENCE);
 }
 
 Test(trace, seconds_may_have_exponents_but_not_signs_or_infinity)
