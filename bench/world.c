@@ -45,8 +45,7 @@ static void run_rows(struct nf_bench_world *b, const char *path)
     nf_arena_init(&arena);
     nf_diags_init(&diags, &arena);
     b->spec.write_requests = true;
-    enum nf_status s =
-        nf_writer_open(&writer, path, &b->spec, &inputs, &arena, &diags);
+    enum nf_status s = nf_writer_open(&writer, path, &b->spec, &inputs, &arena, &diags);
     if (s == NF_OK) {
         struct nf_row_spool *spool = nf_row_spool_new(writer, 0, true);
         struct nf_sinks sinks = nf_row_spool_sinks(spool);
