@@ -50,10 +50,10 @@ skip() { printf '%-22s skipped: %s\n' "$1" "$2"; }
 
 # nearfar prints one JSON object; the same four columns from it. Wall time of the simulation, as the others.
 nearfar_columns() { # edge-rtt cloud-rtt
-    local scenario=scenarios/validation/two-tier.yaml duration
-    duration=$(awk -v n="$requests" 'BEGIN { printf "%.0f", n / 166.6667 }')
-    "$build/bin/nearfar" run $scenario --json --quiet --replications 1 --jobs 1 --set duration="${duration}s" \
-        --set warmup=0s --set "links.near.rtt=$1ms" --set "links.far.rtt=$2ms" |
+    local duration
+    duration=$(awk -v n="$requests" 'BEGIN { printf "%.0f", n / 166.66663 }')
+    "$build/bin/nearfar" run bench/peers/two-tier.yaml --json --quiet --replications 1 --jobs 1 --set duration="${duration}s" \
+        --set "links.lan.rtt=$1ms" --set "links.wan.rtt=$2ms" |
         "$python" -c '
 import json, sys
 r = json.load(sys.stdin)
