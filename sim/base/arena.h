@@ -34,11 +34,12 @@ void *nf_arena_array(struct nf_arena *a, size_t count, size_t size);
 char *nf_arena_strndup(struct nf_arena *a, const char *s, size_t n);
 char *nf_arena_strdup(struct nf_arena *a, const char *s);
 char *nf_arena_printf(struct nf_arena *a, const char *format, ...) NF_PRINTF(2, 3);
-char *nf_arena_vprintf(struct nf_arena *a, const char *format, va_list args) NF_PRINTF(2, 0);
+char *nf_arena_vprintf(struct nf_arena *a, const char *format, va_list args)
+    NF_PRINTF(2, 0);
 
 /* NF_NEW(arena, struct x): one zeroed object. */
 #define NF_NEW(arena, type) ((type *)nf_arena_alloc((arena), sizeof(type)))
-#define NF_NEW_ARRAY(arena, count, type)                                                     \
+#define NF_NEW_ARRAY(arena, count, type)                                                 \
     ((type *)nf_arena_array((arena), (count), sizeof(type)))
 
 /* Growable heap memory outside an arena (buffers, tables): as realloc/free, but never NULL. */

@@ -15,13 +15,15 @@
 
 /* Read all of `path` into the arena (NUL added after *length bytes). Larger than `max_bytes`: NF_E_LIMIT.
  * Not there or unreadable: NF_E_IO. `from` is the place that named the file (or all zero). */
-NF_MUST_CHECK enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place from,
-                                          struct nf_arena *arena, const char **data, size_t *length,
+NF_MUST_CHECK enum nf_status nf_file_read(const char *path, size_t max_bytes,
+                                          struct nf_place from, struct nf_arena *arena,
+                                          const char **data, size_t *length,
                                           struct nf_diags *diags);
 
 /* Can nf_file_publish put a file at `path`? NF_E_IO when its folder is missing or not writable, or when something other
  * than a regular file stands there (/dev/null must not be replaced). Asked before hours of simulation, not after. */
-NF_MUST_CHECK enum nf_status nf_file_check_target(const char *path, struct nf_diags *diags);
+NF_MUST_CHECK enum nf_status nf_file_check_target(const char *path,
+                                                  struct nf_diags *diags);
 
 /* The temporary name to write instead of `path`: same folder, hidden, with process id and host. Also removes such
  * temporaries of the same `path` and host whose process is gone. */

@@ -12,20 +12,20 @@
 
 #include <stddef.h>
 
-#define NF_STATUS_LIST(X)                                                                    \
-    X(NF_OK, "ok")                                                                           \
-    X(NF_E_SYNTAX, "syntax")         /* not YAML, not CSV */                                 \
-    X(NF_E_KEY, "key")               /* unknown, duplicate or missing key */                 \
-    X(NF_E_TYPE, "type")             /* a map where a text was expected, ... */              \
-    X(NF_E_UNIT, "unit")             /* number without its unit, wrong unit */               \
-    X(NF_E_RANGE, "range")           /* outside the allowed range, NaN, overflow */          \
-    X(NF_E_REFERENCE, "reference")   /* a name that nothing bears */                         \
-    X(NF_E_IMPOSSIBLE, "impossible") /* each part is fine, together they cannot be */        \
-    X(NF_E_UNSUPPORTED, "unsupported") /* understood, but not modelled */                    \
-    X(NF_E_LIMIT, "limit")           /* too deep, too large, too many */                     \
-    X(NF_E_TRACE, "trace")           /* a row of a recorded file is wrong */                 \
-    X(NF_E_USAGE, "usage")           /* command line */                                      \
-    X(NF_E_IO, "io")                 /* file missing, unreadable, disk full */               \
+#define NF_STATUS_LIST(X)                                                                \
+    X(NF_OK, "ok")                                                                       \
+    X(NF_E_SYNTAX, "syntax")           /* not YAML, not CSV */                           \
+    X(NF_E_KEY, "key")                 /* unknown, duplicate or missing key */           \
+    X(NF_E_TYPE, "type")               /* a map where a text was expected, ... */        \
+    X(NF_E_UNIT, "unit")               /* number without its unit, wrong unit */         \
+    X(NF_E_RANGE, "range")             /* outside the allowed range, NaN, overflow */    \
+    X(NF_E_REFERENCE, "reference")     /* a name that nothing bears */                   \
+    X(NF_E_IMPOSSIBLE, "impossible")   /* each part is fine, together they cannot be */  \
+    X(NF_E_UNSUPPORTED, "unsupported") /* understood, but not modelled */                \
+    X(NF_E_LIMIT, "limit")             /* too deep, too large, too many */               \
+    X(NF_E_TRACE, "trace")             /* a row of a recorded file is wrong */           \
+    X(NF_E_USAGE, "usage")             /* command line */                                \
+    X(NF_E_IO, "io")                   /* file missing, unreadable, disk full */         \
     X(NF_E_NOMEM, "memory")
 
 enum nf_status {
@@ -35,16 +35,16 @@ enum nf_status {
 };
 
 #if defined(__GNUC__)
-#define NF_MUST_CHECK __attribute__((warn_unused_result))
+#define NF_MUST_CHECK   __attribute__((warn_unused_result))
 #define NF_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define NF_NORETURN __attribute__((noreturn))
-#define NF_LIKELY(x) __builtin_expect(!!(x), 1)
-#define NF_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NF_NORETURN     __attribute__((noreturn))
+#define NF_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define NF_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 #else
 #define NF_MUST_CHECK
 #define NF_PRINTF(f, a)
 #define NF_NORETURN
-#define NF_LIKELY(x) (x)
+#define NF_LIKELY(x)   (x)
 #define NF_UNLIKELY(x) (x)
 #endif
 
@@ -64,6 +64,7 @@ void nf_bug_context(void (*print)(void *ctx), void *ctx);
 /* Memory is gone: says so on stderr and exits with 3. Arenas and slabs call it, so their callers need no check. */
 NF_NORETURN void nf_out_of_memory(size_t wanted_bytes);
 
-#define NF_ASSERT(cond) ((void)(NF_LIKELY(cond) || (nf_bug(#cond, __FILE__, __LINE__), 0)))
+#define NF_ASSERT(cond)                                                                  \
+    ((void)(NF_LIKELY(cond) || (nf_bug(#cond, __FILE__, __LINE__), 0)))
 
 #endif

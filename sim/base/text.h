@@ -41,7 +41,9 @@ const char *nf_text_nearest(const char *word, const char *const *candidates);
 
 /* Strict numbers: the whole string must be a plain decimal number (optional sign, digits, fraction, exponent); no
  * leading zeros like 010, no hex, no inf or nan, no surrounding space. False leaves *out alone. */
-bool nf_text_double(const char *s, double *out); /* false also for overflow, and for digits too small for a double */
+bool nf_text_double(
+    const char *s,
+    double *out); /* false also for overflow, and for digits too small for a double */
 bool nf_text_int64(const char *s, int64_t *out);
 bool nf_text_uint64(const char *s, uint64_t *out);
 

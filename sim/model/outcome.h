@@ -16,7 +16,13 @@
 #include "model/spec.h"
 #include "stats/histogram.h"
 
-enum nf_request_outcome { NF_COMPLETED, NF_REJECTED, NF_TIMED_OUT, NF_FAILED, NF_OUTCOMES };
+enum nf_request_outcome {
+    NF_COMPLETED,
+    NF_REJECTED,
+    NF_TIMED_OUT,
+    NF_FAILED,
+    NF_OUTCOMES
+};
 
 /* The times a request may have. */
 enum nf_measure {
@@ -24,11 +30,20 @@ enum nf_measure {
     NF_WAIT,    /* in queues and batches forming, not in service */
     NF_NETWORK, /* on links */
     NF_TTFT,    /* client's send to first token */
-    NF_TPOT,    /* (latency - ttft) / (output tokens - 1); requests of at least 2 tokens */
+    NF_TPOT, /* (latency - ttft) / (output tokens - 1); requests of at least 2 tokens */
     NF_MEASURES
 };
 
-enum nf_statistic { NF_MEAN, NF_P50, NF_P90, NF_P95, NF_P99, NF_P999, NF_MAX, NF_STATISTICS };
+enum nf_statistic {
+    NF_MEAN,
+    NF_P50,
+    NF_P90,
+    NF_P95,
+    NF_P99,
+    NF_P999,
+    NF_MAX,
+    NF_STATISTICS
+};
 
 struct nf_counts {
     uint64_t offered, inside;
@@ -38,13 +53,17 @@ struct nf_counts {
 struct nf_class_outcome {
     struct nf_counts counts;
     double time_s[NF_MEASURES][NF_STATISTICS]; /* of completed requests */
-    double mean_half_width_s[NF_MEASURES];     /* 95 %, batch means inside this replication; NAN */
-    double target_met;   /* completed within all targets / (offered - inside); NAN without a target */
+    double mean_half_width_s
+        [NF_MEASURES]; /* 95 %, batch means inside this replication; NAN */
+    double
+        target_met; /* completed within all targets / (offered - inside); NAN without a target */
     double availability; /* completed / (offered - inside) */
     uint64_t *routes;    /* completed requests by station, station_count entries */
     uint64_t retries;
-    struct nf_histogram *latency; /* owned by the outcome's arena until nf_outcome_fini; for pictures of runs without rows */
-    struct nf_histogram *times; /* all NF_MEASURES of them, for objectives on other quantiles than the kept ones; latency is
+    struct nf_histogram *
+        latency; /* owned by the outcome's arena until nf_outcome_fini; for pictures of runs without rows */
+    struct nf_histogram *
+        times; /* all NF_MEASURES of them, for objectives on other quantiles than the kept ones; latency is
                                    &times[NF_LATENCY] */
 };
 
@@ -54,15 +73,16 @@ struct nf_station_outcome {
     double in_system_mean; /* waiting or in service */
     double wait_mean_s;    /* of requests that left the queue into service */
     double sojourn_mean_s; /* at the station, of those that left it */
-    double batch_mean;     /* samples a batch; sequences an iteration; NAN for plain servers */
-    bool is_saturated;     /* the queue grew to the end: see station.c for the rule */
+    double
+        batch_mean; /* samples a batch; sequences an iteration; NAN for plain servers */
+    bool is_saturated; /* the queue grew to the end: see station.c for the rule */
     double replicas_mean;
     unsigned replicas_max;
     double gpu_hours;
     uint64_t cold_starts;
     uint64_t arrivals, rejections, departures, preemptions, iterations;
     double energy_kwh;
-    double little_gap;     /* L - lambda W relative to L: 0 up to edge effects */
+    double little_gap; /* L - lambda W relative to L: 0 up to edge effects */
     double cost_usd;
 };
 
@@ -82,7 +102,8 @@ struct nf_outcome {
     struct nf_cost cost;
     double energy_kwh;
     struct nf_arena arena;
-    uint64_t trajectory; /* hash of (time, kind, target) of every event: the fingerprint of the run */
+    uint64_t
+        trajectory; /* hash of (time, kind, target) of every event: the fingerprint of the run */
 };
 
 /* One request's row. Times in ns. Only requests offered after the warm-up that reached an outcome have a row, in the order of their
@@ -93,8 +114,9 @@ struct nf_row {
     int16_t station; /* that completed it, or saw it last; -1: none did */
     uint16_t tries;
     uint32_t input_tokens, output_tokens;
-    nf_time wait, network, service; /* latency = wait + network + service + backoff, to the ns, for completed ones */
-    nf_time ttft, tpot;             /* -1: none */
+    nf_time wait, network,
+        service; /* latency = wait + network + service + backoff, to the ns, for completed ones */
+    nf_time ttft, tpot; /* -1: none */
     nf_time latency;
     double cost_usd; /* what the request itself was charged: tokens, requests, egress */
 };
@@ -103,7 +125,7 @@ struct nf_row {
 struct nf_series_point {
     nf_time at;
     uint32_t station;
-    double offered_rate;       /* requests/s that came since the last tick */
+    double offered_rate;        /* requests/s that came since the last tick */
     uint32_t queue, in_service; /* now */
     uint32_t replicas_ready, replicas_starting;
     double utilization; /* since the last tick */
@@ -123,8 +145,8 @@ void nf_world_run(const struct nf_world_spec *spec, uint32_t replication,
                   const struct nf_sinks *sinks, struct nf_outcome *out);
 void nf_outcome_fini(struct nf_outcome *out);
 
-const char *nf_measure_name(enum nf_measure m);           /* "latency_s", ... */
-const char *nf_statistic_name(enum nf_statistic s);       /* "mean", "p50", ... */
-const char *nf_outcome_name(enum nf_request_outcome o);   /* "completed", ... */
+const char *nf_measure_name(enum nf_measure m);         /* "latency_s", ... */
+const char *nf_statistic_name(enum nf_statistic s);     /* "mean", "p50", ... */
+const char *nf_outcome_name(enum nf_request_outcome o); /* "completed", ... */
 
 #endif

@@ -79,21 +79,32 @@ struct nf_scale_direction {
 struct nf_scaler_spec {
     enum nf_scaler_policy policy;
     enum nf_scaler_metric metric;
-    double target;     /* fraction, requests */
-    double interval_s; /* HPA 15, KPA 2 */
-    double tolerance;  /* HPA 0.1 */
+    double target;                      /* fraction, requests */
+    double interval_s;                  /* HPA 15, KPA 2 */
+    double tolerance;                   /* HPA 0.1 */
     struct nf_scale_direction up, down; /* HPA */
-    double stable_window_s, panic_window_s, panic_threshold; /* KPA 60, 6, 2.0 (= 200 %) */
-    double max_scale_up_rate, max_scale_down_rate, scale_down_delay_s; /* KPA 1000, 2, 0 */
-    bool no_behavior;            /* HPA without a behaviour section: at most max(2 x current, 4), only scale-down stabilized */
-    double cpu_initialization_s; /* HPA utilization: pods this young need a fresh metric; 0 selects 300 */
-    double readiness_delay_s;    /* HPA utilization: never ready since start + this: unready; 0 selects 30 */
-    double target_utilization;   /* KPA: share of `target` that is aimed at (Knative's default is 0.7); 0: all of it */
-    unsigned activation_scale;   /* KPA: replicas to start at least when any are needed; 0 or 1: off */
-    bool weighted_average;       /* KPA: exponentially weighted windows instead of plain means */
-    double zero_grace_s;         /* KPA, replicas_min 0: idle time before the last replica goes (Knative 30) */
-    double zero_retention_s;     /* KPA, replicas_min 0: least time that the last replica is kept (Knative 0) */
-    double progress_deadline_s;  /* KPA: an activation longer than this + 30 s is given up; 0 selects 600 */
+    double stable_window_s, panic_window_s,
+        panic_threshold; /* KPA 60, 6, 2.0 (= 200 %) */
+    double max_scale_up_rate, max_scale_down_rate,
+        scale_down_delay_s; /* KPA 1000, 2, 0 */
+    bool
+        no_behavior; /* HPA without a behaviour section: at most max(2 x current, 4), only scale-down stabilized */
+    double
+        cpu_initialization_s; /* HPA utilization: pods this young need a fresh metric; 0 selects 300 */
+    double
+        readiness_delay_s; /* HPA utilization: never ready since start + this: unready; 0 selects 30 */
+    double
+        target_utilization; /* KPA: share of `target` that is aimed at (Knative's default is 0.7); 0: all of it */
+    unsigned
+        activation_scale; /* KPA: replicas to start at least when any are needed; 0 or 1: off */
+    bool
+        weighted_average; /* KPA: exponentially weighted windows instead of plain means */
+    double
+        zero_grace_s; /* KPA, replicas_min 0: idle time before the last replica goes (Knative 30) */
+    double
+        zero_retention_s; /* KPA, replicas_min 0: least time that the last replica is kept (Knative 0) */
+    double
+        progress_deadline_s; /* KPA: an activation longer than this + 30 s is given up; 0 selects 600 */
 };
 
 struct nf_station_spec {
@@ -112,33 +123,37 @@ struct nf_station_spec {
     unsigned servers;          /* SERVERS and BATCH: per replica */
     unsigned gpus_per_replica; /* for price and power */
     unsigned batch_max;        /* BATCH */
-    nf_time batch_delay;       /* BATCH: an unfull batch waits at most so long after its oldest request came; NF_TIME_NEVER: until
+    nf_time
+        batch_delay; /* BATCH: an unfull batch waits at most so long after its oldest request came; NF_TIME_NEVER: until
                                   full */
 
     unsigned replicas_min, replicas_max, replicas_initial; /* edge: all 1 */
     struct nf_dist startup_provision, startup_image_pull;  /* seconds */
-    double startup_load_s;                                 /* weights over load bandwidth */
+    double startup_load_s; /* weights over load bandwidth */
     struct nf_scaler_spec scaler;
 
-    double price_usd_per_gpu_s;                /* cloud */
-    double purchase_usd, lifetime_s;           /* edge, whole node */
-    double power_w, electricity_usd_per_joule; /* power of one replica (edge: the node) while it is on */
+    double price_usd_per_gpu_s;      /* cloud */
+    double purchase_usd, lifetime_s; /* edge, whole node */
+    double power_w,
+        electricity_usd_per_joule; /* power of one replica (edge: the node) while it is on */
     /* priced endpoint */
     double usd_per_input_token, usd_per_output_token, usd_per_request;
-    struct nf_dist ttft, tpot;  /* seconds; kind CONSTANT 0 for non-token models, whose whole service is `ttft` */
-    double rate_limit;          /* requests/s as a token bucket; 0: none */
-    double rate_burst;          /* bucket size, requests */
-    int64_t concurrency_limit;  /* INT64_MAX: none */
+    struct nf_dist ttft,
+        tpot; /* seconds; kind CONSTANT 0 for non-token models, whose whole service is `ttft` */
+    double rate_limit;         /* requests/s as a token bucket; 0: none */
+    double rate_burst;         /* bucket size, requests */
+    int64_t concurrency_limit; /* INT64_MAX: none */
 };
 
 /* ---- network ---- */
 
 struct nf_link_spec {
     const char *name, *group;
-    bool is_rtt;              /* latency holds round-trip times: one draw a request, half each way */
-    struct nf_dist latency;   /* seconds */
-    double bandwidth_up, bandwidth_down; /* byte/s, shared equally by the transfers under way; 0: unlimited */
-    double loss;              /* probability that one packet is lost */
+    bool is_rtt; /* latency holds round-trip times: one draw a request, half each way */
+    struct nf_dist latency; /* seconds */
+    double bandwidth_up,
+        bandwidth_down; /* byte/s, shared equally by the transfers under way; 0: unlimited */
+    double loss;        /* probability that one packet is lost */
     double egress_usd_per_byte; /* on bytes that leave the station's side (down) */
 };
 
@@ -171,9 +186,10 @@ struct nf_trace_row {
 
 struct nf_arrival_spec {
     enum nf_arrival_kind kind;
-    double rate;                        /* POISSON, CONSTANT */
-    struct nf_dist gap;                 /* RENEWAL, seconds */
-    const struct nf_mmpp_state *states; /* MMPP: cyclic for two, uniform jump to one of the others for more */
+    double rate;        /* POISSON, CONSTANT */
+    struct nf_dist gap; /* RENEWAL, seconds */
+    const struct nf_mmpp_state
+        *states; /* MMPP: cyclic for two, uniform jump to one of the others for more */
     size_t state_count;
     enum nf_interpolation interpolation; /* NHPP */
     const struct nf_rate_point *profile;
@@ -193,19 +209,23 @@ struct nf_stage_link {
 struct nf_class_spec {
     const char *name;
     uint32_t model;
-    struct nf_dist input_tokens, output_tokens; /* LLM and token-priced; rounded to whole tokens, at least 1 */
+    struct nf_dist input_tokens,
+        output_tokens; /* LLM and token-priced; rounded to whole tokens, at least 1 */
     bool tokens_from_trace;
-    double up_bytes, down_bytes, bytes_per_token; /* payload = up + per_token * input tokens, ... */
+    double up_bytes, down_bytes,
+        bytes_per_token; /* payload = up + per_token * input tokens, ... */
     enum nf_residency residency;
     double target_latency_s, target_ttft_s, target_tpot_s; /* 0: no target */
-    const struct nf_stage_link *stages; /* what follows a completed request; draws are independent */
+    const struct nf_stage_link
+        *stages; /* what follows a completed request; draws are independent */
     size_t stage_count;
     bool is_stage;
 };
 
 /* One source of requests: one class at one site. */
 struct nf_source_spec {
-    const char *name; /* "cameras[3]": its streams are "traffic.cameras[3]/arrival", ... */
+    const char
+        *name; /* "cameras[3]": its streams are "traffic.cameras[3]/arrival", ... */
     uint32_t class_ix;
     uint32_t site;
     struct nf_arrival_spec arrivals;
@@ -218,25 +238,28 @@ enum nf_policy {
     NF_POLICY_CLOUD_ONLY,
     NF_POLICY_MAAS_ONLY,
     NF_POLICY_DECISION_FRAMEWORK, /* residency, then model size, then latency target */
-    NF_POLICY_SPILLOVER,          /* first station of `order` that is below the spill thresholds */
-    NF_POLICY_WEIGHTED,           /* random split by weight */
+    NF_POLICY_SPILLOVER, /* first station of `order` that is below the spill thresholds */
+    NF_POLICY_WEIGHTED,  /* random split by weight */
     NF_POLICY_ROUND_ROBIN,
-    NF_POLICY_LEAST_LOADED        /* fewest requests inside per server, ties to the first */
+    NF_POLICY_LEAST_LOADED /* fewest requests inside per server, ties to the first */
 };
 
 struct nf_gateway_spec {
     enum nf_policy policy;
-    const uint32_t *order; /* SPILLOVER, WEIGHTED: stations; copies of a group follow one another */
+    const uint32_t
+        *order; /* SPILLOVER, WEIGHTED: stations; copies of a group follow one another */
     const double *weights; /* WEIGHTED, one a station in `order` */
     size_t order_count;
     double spill_queue_delay_s; /* 0: not used. The age of the oldest waiting request */
     double spill_queue_length;  /* 0: not used. Waiting requests */
-    double spill_utilization;   /* 0: not used. Busy servers (LLM: running / max sequences) */
+    double
+        spill_utilization; /* 0: not used. Busy servers (LLM: running / max sequences) */
     double edge_max_parameters; /* DECISION_FRAMEWORK: larger models go to the cloud */
-    double edge_latency_s;      /* DECISION_FRAMEWORK: targets below this stay at the edge */
-    nf_time timeout;            /* from the client's send to its last byte, over all tries; NF_TIME_NEVER: none */
-    unsigned retries;           /* further tries after a rejection */
-    nf_time backoff;            /* before the first retry, doubled each time */
+    double edge_latency_s; /* DECISION_FRAMEWORK: targets below this stay at the edge */
+    nf_time
+        timeout; /* from the client's send to its last byte, over all tries; NF_TIME_NEVER: none */
+    unsigned retries; /* further tries after a rejection */
+    nf_time backoff;  /* before the first retry, doubled each time */
 };
 
 enum nf_objective {
@@ -245,7 +268,7 @@ enum nf_objective {
     NF_OBJECTIVE_TPOT,
     NF_OBJECTIVE_WAIT,
     NF_OBJECTIVE_AVAILABILITY, /* completed / offered */
-    NF_OBJECTIVE_TARGET_MET    /* share of offered requests that completed within the class's targets */
+    NF_OBJECTIVE_TARGET_MET /* share of offered requests that completed within the class's targets */
 };
 
 struct nf_sla_spec {
@@ -281,7 +304,8 @@ struct nf_world_spec {
 
     bool write_requests;
     nf_time series_interval; /* 0: no series */
-    unsigned llm_run_steps;  /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
+    unsigned
+        llm_run_steps; /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
 };
 
 #endif

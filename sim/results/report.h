@@ -92,7 +92,7 @@ struct nf_report {
     double simulated_s, warmup_s; /* one replication, warm-up included; its warm-up */
     uint64_t events;              /* all replications */
     uint64_t fingerprint; /* of every event of every replication: time, kind and place */
-    struct nf_counts counts;      /* all classes */
+    struct nf_counts counts; /* all classes */
     size_t class_count;
     struct nf_class_report *classes;
     size_t group_count;

@@ -16,7 +16,8 @@
 
 static const struct nf_field run_fields[] = {
     COUNT(nf_report, events, "events", "simulated events"),
-    COUNT(nf_report, fingerprint, "fingerprint", "hash of every event's time, kind and place"),
+    COUNT(nf_report, fingerprint, "fingerprint",
+          "hash of every event's time, kind and place"),
     COUNT(nf_report, counts.offered, "offered", "requests offered"),
     COUNT(nf_report, counts.outcome[NF_COMPLETED], "completed", "requests completed"),
     COUNT(nf_report, counts.outcome[NF_REJECTED], "rejected", "requests rejected"),
