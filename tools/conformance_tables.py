@@ -13,9 +13,9 @@ LICENCE = "facts from the tests of Apache-2.0 projects"
 
 
 class Table:
-    def __init__(self, folder, name, sources):
+    def __init__(self, folder, name, sources, licence=LICENCE):
         self.path = os.path.join(folder, name + ".tsv")
-        self.lines = [f"# {name}: {LICENCE}; written by tools/conformance_tables.py"]
+        self.lines = [f"# {name}: {licence}; written by tools/conformance_tables.py"]
         self.lines += [f"# {s}" for s in sources]
         self.cases = 0
 
@@ -247,10 +247,40 @@ def token_bucket(src, out):
     t.write()
 
 
+def batcher_policy(policy):
+    known = {"max_queue_size", "default_timeout_us", "timeout_action", "allow_timeout_override"}
+    assert set(policy) <= known, policy
+    return {"max_queue": policy.get("max_queue_size", 0), "timeout_us": policy.get("default_timeout_us", 0),
+            "action": policy.get("timeout_action", "REJECT").lower(),
+            "override": bool(policy.get("allow_timeout_override", False))}
+
+
+def triton_batcher(src, out):
+    data, _, sources = load(src, "triton_dynamic_batcher")
+    check_known(data, ["cases"])
+    t = Table(out, "triton_dynamic_batcher", sources, "facts from the tests of a BSD-3-Clause project")
+    for c in data["cases"]:
+        g = c["config"]
+        t.add("case", id=c["id"], max_batch=g["max_batch_size"], delay_us=g["max_queue_delay_us"],
+              preferred=",".join(map(str, g["preferred_batch_size"])) or None, instances=g["instances"],
+              exec_ms=g["exec_ms"], equal_shape=g["enforce_equal_shape"], levels=g["priority_levels"],
+              default_level=g["default_priority_level"], starts_after=c["scheduler_starts_after"],
+              **batcher_policy(g["default_queue_policy"]))
+        for level, policy in g["priority_queue_policy"].items():
+            t.add("policy", level=level, **batcher_policy(policy))
+        for r in c["requests"]:
+            low, high = r["expect"]["response_ms"] or (None, None)
+            t.add("request", at_us=round(r["t_ms"] * 1000), batch=r["batch"], shape=r["shape"],
+                  priority=r["priority"], timeout_us=r["timeout_us"], result=r["expect"]["result"], low_ms=low, high_ms=high)
+        for size, count in (c["expect"]["batches"] or {}).items():
+            t.add("batch", size=size, count=count)
+    t.write()
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.splitlines()[0])
-    for convert in (hpa_calculator, hpa_behavior, kpa, token_bucket):
+    for convert in (hpa_calculator, hpa_behavior, kpa, token_bucket, triton_batcher):
         convert(sys.argv[1], sys.argv[2])
 
 
