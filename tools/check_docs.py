@@ -2,17 +2,21 @@
 """check_docs.py --bin BUILD/bin [README...]: what the documentation says is true.
 
 Every README.md of the tree, in a copy of the tracked files with the programs of BUILD/bin under build/bin:
-  - each ```sh block is run by bash (errors end it) and has to succeed; blocks of one file run in order, in one copy;
+  - each ```sh block is run by bash (errors end it) and has to succeed; blocks of one file run in order, in one copy,
+    with the python3 that runs this check;
     "```sh no-test" is not run (installation, commands that need a GPU or another machine);
-    "```sh fails=N" has to end with status N;
+    "```sh fails=N" has to end with status N; "```sh needs=h5py" is run when that Python module is there;
   - a ```text block that follows directly is the standard output that the block has to print. Numbers on lines that
     speak of wall time or of a speed (".../s", "per second") may differ, and "..." stands for anything, on a line of
     its own for any number of lines; everything else has to be equal but for white space at the ends of lines;
+    `--update` writes the present output into the file instead, unless the block has a "..." in it; look at the
+    difference before committing it;
   - each ```yaml block that starts a scenario (key nearfar:) has to pass `nearfar check`;
   - each relative link has to lead to a file of the tree.
 Exit status 0: all true; 1: something is not, with file and line; 2: bad usage.
 """
 import argparse
+import importlib.util
 import os
 import re
 import shutil
@@ -126,8 +130,9 @@ class Context:
         os.symlink(programs, os.path.join(self.folder, "build", "bin"))
 
     def run(self, command):
+        environment = dict(os.environ, PATH=os.path.dirname(sys.executable) + ":" + os.environ.get("PATH", ""))
         return subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", command], cwd=self.folder,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=BLOCK_SECONDS, check=False)
 
     def close(self):
@@ -148,8 +153,25 @@ def check_links(name, problems):
                     problems.append(f"{name}:{number}: link leads nowhere: {target}")
 
 
-def check_file(name, files, programs, problems):
-    ran = 0
+def is_run(block):
+    words = block.info.split()
+    needed = [w[6:] for w in words if w.startswith("needs=")]
+    return words[:1] == ["sh"] and "no-test" not in words and all(map(importlib.util.find_spec, needed))
+
+
+def write_output(name, replacements):
+    """replacements: (line of the opening fence, lines that stood there, lines to stand there)."""
+    path = os.path.join(ROOT, name)
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    for line, old, new in sorted(replacements, key=lambda r: r[0], reverse=True):
+        lines[line:line + len(old)] = new
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+
+
+def check_file(name, files, programs, problems, update=False):
+    ran, replacements = 0, []
     check_links(name, problems)
     context, last = None, None
     try:
@@ -159,17 +181,20 @@ def check_file(name, files, programs, problems):
             place = f"{name}:{block.line}"
             if kind in ("sh", "yaml") and context is None:
                 context = Context(files, programs)
-            if kind == "sh" and "no-test" not in words:
+            if is_run(block):
                 wanted = next((int(w[6:]) for w in words if w.startswith("fails=")), 0)
                 last = context.run(block.text)
                 ran += 1
                 if last.returncode != wanted:
                     problems.append(f"{place}: status {last.returncode}, expected {wanted}\n"
                                     f"{last.stdout[-2000:]}{last.stderr[-2000:]}")
-            elif kind == "text" and block.follows is not None and block.follows.info.split()[:1] == ["sh"] \
-                    and "no-test" not in block.follows.info and last is not None:
-                actual = trimmed(last.stdout.split("\n"))
-                if not output_matches(trimmed(block.lines), actual):
+            elif kind == "text" and block.follows is not None and is_run(block.follows):
+                actual = trimmed(line.rstrip() for line in last.stdout.split("\n"))
+                if output_matches(trimmed(block.lines), actual):
+                    continue
+                if update and not any("..." in line for line in block.lines):
+                    replacements.append((block.line, block.lines, actual))
+                else:
                     problems.append(f"{place}: the output is not what is shown; it was\n" + "\n".join(actual))
             elif kind == "yaml" and any(re.match(r"nearfar:", line) for line in block.lines):
                 path = os.path.join(context.folder, "scenarios", "from_readme.yaml")
@@ -184,6 +209,7 @@ def check_file(name, files, programs, problems):
     finally:
         if context is not None:
             context.close()
+    write_output(name, replacements)
     return ran
 
 
@@ -204,6 +230,7 @@ def self_test():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", help="folder with the program nearfar")
+    parser.add_argument("--update", action="store_true", help="write the present output into the files")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("files", nargs="*", help="README files, relative to the tree (default: all)")
     arguments = parser.parse_args()
@@ -217,7 +244,7 @@ def main():
     names = arguments.files or sorted(f for f in files if os.path.basename(f) == "README.md")
     problems, ran = [], 0
     for name in names:
-        ran += check_file(name, files, os.path.abspath(arguments.bin), problems)
+        ran += check_file(name, files, os.path.abspath(arguments.bin), problems, arguments.update)
     for problem in problems:
         print(problem)
     print(f"docs: {len(names)} files, {ran} blocks run, {len(problems)} problems")
