@@ -156,25 +156,27 @@ static double utilization_now(const struct nf_station *s)
     if (s->spec->kind == NF_STATION_LLM) {
         capacity = (double)s->ready * s->spec->hostings[0].llm.max_sequences;
     }
-    return capacity > 0 ? (double)s->in_service / capacity : s->waiting > 0 ? 1 : 0;
+    return capacity > 0           ? (double)s->in_service.level / capacity
+           : s->waiting.level > 0 ? 1
+                                  : 0;
 }
 
 static bool is_over(const struct nf_world *w, const struct nf_station *s)
 {
     const struct nf_gateway_spec *g = &w->spec->gateway;
     if (s->spec->kind == NF_STATION_PRICED) {
-        return s->in_service >= s->spec->concurrency_limit;
+        return s->in_service.level >= s->spec->concurrency_limit;
     }
-    if (s->waiting >= s->spec->queue_limit) {
+    if (s->waiting.level >= s->spec->queue_limit) {
         return true;
     }
-    if (g->spill_queue_length > 0 && (double)s->waiting >= g->spill_queue_length) {
+    if (g->spill_queue_length > 0 && (double)s->waiting.level >= g->spill_queue_length) {
         return true;
     }
     if (g->spill_utilization > 0 && utilization_now(s) >= g->spill_utilization) {
         return true;
     }
-    if (g->spill_queue_delay_s > 0 && s->waiting > 0) {
+    if (g->spill_queue_delay_s > 0 && s->waiting.level > 0) {
         nf_time oldest = w->now;
         size_t lists = s->spec->kind == NF_STATION_BATCH ? s->spec->hosting_count : 1;
         for (size_t i = 0; i < lists; i++) {

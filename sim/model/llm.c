@@ -346,12 +346,15 @@ static void price_run(struct nf_world *w, struct nf_llm_engine_state *e,
 }
 
 static void set_busy(struct nf_world *w, struct nf_station *s, uint32_t replica,
-                     int64_t level)
+                     bool is_busy)
 {
     struct nf_replica *p = &s->replicas[replica];
-    if (p->busy.level != level) {
-        nf_timeavg_step(&s->busy_level, w->now, level - p->busy.level);
-        nf_timeavg_set(&p->busy, w->now, level);
+    if (is_busy && p->busy.level == 0) {
+        nf_level_up(&s->busy, w->now);
+        nf_level_up(&p->busy, w->now);
+    } else if (!is_busy && p->busy.level > 0) {
+        nf_level_down(&s->busy, w->now);
+        nf_level_down(&p->busy, w->now);
     }
 }
 
@@ -367,7 +370,7 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
     }
     if (e->chunk_count == 0 && b.decode_sequences == 0) {
         NF_ASSERT(e->queue_count == 0 && e->run_count == 0);
-        set_busy(w, s, replica, 0);
+        set_busy(w, s, replica, false);
         return;
     }
     if (e->chunk_count == 0) {
@@ -377,7 +380,7 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
         e->run_steps = 1;
     }
     NF_ASSERT(e->run_steps > 0);
-    set_busy(w, s, replica, 1);
+    set_busy(w, s, replica, true);
     nf__schedule(w, e->run_end[e->run_steps - 1], NF_EV_STEP_END, s->index,
                  nf__replica_arg(replica, ++s->replicas[replica].generation));
 }

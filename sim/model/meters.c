@@ -41,17 +41,25 @@ void nf__meters_init(struct nf_world *w)
 
 static void levels_advance(struct nf_world *w, struct nf_station *s)
 {
-    struct nf_timeavg *levels[] = {&s->wait_level,  &s->service_level,
-                                   &s->busy_level,  &s->capacity_level,
-                                   &s->ready_level, &s->billed_level};
-    for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
-        nf_timeavg_advance(levels[i], w->now);
-    }
+    nf_timeavg_advance(&s->capacity_level, w->now);
+    nf_timeavg_advance(&s->ready_level, w->now);
+    nf_timeavg_advance(&s->billed_level, w->now);
 }
 
 static uint64_t inside_time(const struct nf_world *w, const struct nf_station *s)
 {
-    return (uint64_t)(s->waiting + s->in_service) * (uint64_t)w->now - s->entered_sum;
+    return (uint64_t)(s->waiting.level + s->in_service.level) * (uint64_t)w->now -
+           s->entered_sum;
+}
+
+/* One at a time: an event that waits for long stands behind all others in the queue's run, and every push passes it. */
+static void schedule_quarter(struct nf_world *w)
+{
+    nf_time quarter = (w->spec->duration - w->measure_start) / 4;
+    if (w->quarter < 4 && quarter > 0) {
+        nf_time at = w->measure_start + (w->quarter + 1) * quarter;
+        nf__schedule(w, at, NF_EV_QUARTER, 0, 0);
+    }
 }
 
 void nf__meters_start(struct nf_world *w)
@@ -61,13 +69,13 @@ void nf__meters_start(struct nf_world *w)
     for (size_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
-        s->scaler_inside_integral -= nf_timeavg_integral_s(&s->wait_level) +
-                                     nf_timeavg_integral_s(&s->service_level);
-        s->series_busy -= nf_timeavg_integral_s(&s->busy_level);
+        s->scaler_inside_integral -= nf_level_integral_s(&s->waiting, w->now) +
+                                     nf_level_integral_s(&s->in_service, w->now);
+        s->series_busy -= nf_level_integral_s(&s->busy, w->now);
         s->series_capacity -= nf_timeavg_integral_s(&s->capacity_level);
-        nf_timeavg_reset(&s->wait_level, w->now);
-        nf_timeavg_reset(&s->service_level, w->now);
-        nf_timeavg_reset(&s->busy_level, w->now);
+        nf_level_reset(&s->waiting, w->now);
+        nf_level_reset(&s->in_service, w->now);
+        nf_level_reset(&s->busy, w->now);
         nf_timeavg_reset(&s->capacity_level, w->now);
         nf_timeavg_reset(&s->ready_level, w->now);
         nf_timeavg_reset(&s->billed_level, w->now);
@@ -77,10 +85,7 @@ void nf__meters_start(struct nf_world *w)
         s->window_before = inside_time(w, s);
         s->replicas_max_seen = s->ready + s->draining;
     }
-    nf_time quarter = (w->spec->duration - w->now) / 4;
-    for (int q = 1; q <= 4 && quarter > 0; q++) {
-        nf__schedule(w, w->now + q * quarter, NF_EV_QUARTER, 0, 0);
-    }
+    schedule_quarter(w);
 }
 
 /* ---- on the way ---- */
@@ -89,14 +94,14 @@ void nf__meters_quarter(struct nf_world *w)
 {
     for (size_t i = 0; i < w->spec->station_count && w->quarter < 4; i++) {
         struct nf_station *s = &w->stations[i];
-        nf_timeavg_advance(&s->wait_level, w->now);
-        double integral = nf_timeavg_integral_s(&s->wait_level);
+        double integral = nf_level_integral_s(&s->waiting, w->now);
         s->quarter_queue[w->quarter] = integral - s->quarter_last_integral;
         s->quarter_last_integral = integral;
         s->quarter_arrivals[w->quarter] = s->arrivals;
-        s->quarter_inside[w->quarter] = s->waiting + s->in_service;
+        s->quarter_inside[w->quarter] = s->waiting.level + s->in_service.level;
     }
     w->quarter++;
+    schedule_quarter(w);
 }
 
 /* Saturated: the mean queue grew in every quarter of the measured time, and over its second half the station kept more than 2 % of
@@ -115,15 +120,15 @@ void nf__meters_series(struct nf_world *w)
     for (uint32_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
-        double busy = nf_timeavg_integral_s(&s->busy_level);
+        double busy = nf_level_integral_s(&s->busy, w->now);
         double capacity = nf_timeavg_integral_s(&s->capacity_level);
         double available = capacity - s->series_capacity;
         struct nf_series_point p = {
             .at = w->now,
             .station = i,
             .offered_rate = (double)s->series_arrivals / interval_s,
-            .queue = (uint32_t)s->waiting,
-            .in_service = (uint32_t)s->in_service,
+            .queue = (uint32_t)s->waiting.level,
+            .in_service = (uint32_t)s->in_service.level,
             .replicas_ready = s->ready,
             .replicas_starting = s->starting,
             .utilization = available > 0 ? (busy - s->series_busy) / available : 0};
@@ -139,11 +144,6 @@ void nf__meters_series(struct nf_world *w)
 
 /* ---- the end ---- */
 
-static uint64_t integral_ns(const struct nf_timeavg *a)
-{
-    return a->low;
-}
-
 static double ratio(double a, double b)
 {
     return b > 0 ? a / b : (double)NAN;
@@ -151,7 +151,8 @@ static double ratio(double a, double b)
 
 static void check_little(struct nf_world *w, struct nf_station *s)
 {
-    uint64_t levels = integral_ns(&s->wait_level) + integral_ns(&s->service_level);
+    uint64_t levels = nf_level_integral_ns(&s->waiting, w->now) +
+                      nf_level_integral_ns(&s->in_service, w->now);
     uint64_t clocks = s->sojourn_ns + inside_time(w, s) - s->window_before;
     NF_ASSERT(levels == clocks);
 }
@@ -179,10 +180,10 @@ static void station_finish(struct nf_world *w, struct nf_station *s,
     check_little(w, s);
     double window_s = nf_time_s(w->now - w->measure_start);
     double capacity = nf_timeavg_integral_s(&s->capacity_level);
-    o->utilization = ratio(nf_timeavg_integral_s(&s->busy_level), capacity);
-    o->queue_mean = ratio(nf_timeavg_integral_s(&s->wait_level), window_s);
+    o->utilization = ratio(nf_level_integral_s(&s->busy, w->now), capacity);
+    o->queue_mean = ratio(nf_level_integral_s(&s->waiting, w->now), window_s);
     o->in_system_mean =
-        o->queue_mean + ratio(nf_timeavg_integral_s(&s->service_level), window_s);
+        o->queue_mean + ratio(nf_level_integral_s(&s->in_service, w->now), window_s);
     o->wait_mean_s = ratio((double)s->wait_ns * 1e-9, (double)s->started);
     o->sojourn_mean_s = ratio((double)s->sojourn_ns * 1e-9, (double)s->departures);
     o->batch_mean = ratio((double)s->batched, (double)s->iterations);

@@ -145,8 +145,7 @@ static struct nf_pod_sample sample(struct nf_world *w, struct nf_station *s, uin
                                 .ready_changed = p->started,
                                 .metric_at = w->now,
                                 .metric_window = nf_time_of_s(k->interval_s)};
-    nf_timeavg_advance(&p->busy, w->now);
-    double busy = nf_timeavg_integral_s(&p->busy);
+    double busy = nf_level_integral_s(&p->busy, w->now);
     if (k->metric == NF_METRIC_UTILIZATION) {
         double share = (busy - s->pod_busy[i]) / (k->interval_s * (double)units_of(s));
         pod.value_m = nf_hpa_milli(share);
@@ -170,18 +169,16 @@ static void tick_hpa(struct nf_world *w, struct nf_station *s)
     }
     if (s->spec->scaler.metric == NF_METRIC_QUEUE) {
         for (size_t i = 0; i < n; i++) {
-            s->pods[i].value_m = i == 0 ? nf_hpa_milli((double)s->waiting) : 0;
+            s->pods[i].value_m = i == 0 ? nf_hpa_milli((double)s->waiting.level) : 0;
         }
     }
     nf__pool_set(w, s, nf_hpa_decide(s->hpa, w->now, s->ready + s->starting, s->pods, n));
 }
 
-static double inside_integral_s(struct nf_world *w, struct nf_station *s)
+static double inside_integral_s(const struct nf_world *w, const struct nf_station *s)
 {
-    nf_timeavg_advance(&s->wait_level, w->now);
-    nf_timeavg_advance(&s->service_level, w->now);
-    return nf_timeavg_integral_s(&s->wait_level) +
-           nf_timeavg_integral_s(&s->service_level);
+    return nf_level_integral_s(&s->waiting, w->now) +
+           nf_level_integral_s(&s->in_service, w->now);
 }
 
 /* Every second the load of that second, every interval a decision. */
@@ -189,7 +186,7 @@ static void tick_kpa(struct nf_world *w, struct nf_station *s)
 {
     double integral = inside_integral_s(w, s);
     double load = s->spec->scaler.metric == NF_METRIC_QUEUE
-                      ? (double)s->waiting
+                      ? (double)s->waiting.level
                       : integral - s->scaler_inside_integral;
     s->scaler_inside_integral = integral;
     nf_kpa_record(s->kpa, w->now, load);

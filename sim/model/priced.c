@@ -8,7 +8,7 @@ void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_reque
     double ttft = nf_dist_sample(&s->spec->ttft, &draw);
     double tpot = nf_dist_sample(&s->spec->tpot, &draw);
     nf__station_start(w, s, r);
-    nf_timeavg_step(&s->busy_level, w->now, 1);
+    nf_level_up(&s->busy, w->now);
     double usd = s->spec->usd_per_request +
                  s->spec->usd_per_input_token * r->input_tokens +
                  s->spec->usd_per_output_token * r->output_tokens;
@@ -26,7 +26,7 @@ void nf__priced_end(struct nf_world *w, uint32_t request)
 {
     struct nf_request *r = nf__request(w, request);
     struct nf_station *s = &w->stations[r->station];
-    nf_timeavg_step(&s->busy_level, w->now, -1);
+    nf_level_down(&s->busy, w->now);
     if (r->state == NF_R_ZOMBIE) {
         nf__request_free(w, r);
     } else {

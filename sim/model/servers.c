@@ -14,7 +14,7 @@ static bool is_free(const struct nf_station *s, const struct nf_replica *p)
 /* The first ready replica with a free server, or NF_NONE. */
 static uint32_t free_replica(const struct nf_station *s)
 {
-    if (s->busy_level.level >= (int64_t)s->ready * s->spec->servers && s->draining == 0) {
+    if (s->busy.level >= (int64_t)s->ready * s->spec->servers && s->draining == 0) {
         return NF_NONE;
     }
     for (uint32_t i = 0; i < s->replica_count; i++) {
@@ -25,15 +25,17 @@ static uint32_t free_replica(const struct nf_station *s)
     return NF_NONE;
 }
 
-static void occupy(struct nf_world *w, struct nf_station *s, uint32_t replica, int by)
+static void occupy(struct nf_world *w, struct nf_station *s, uint32_t replica)
+{
+    nf_level_up(&s->replicas[replica].busy, w->now);
+    nf_level_up(&s->busy, w->now);
+}
+
+static void vacate(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
     struct nf_replica *p = &s->replicas[replica];
-    if (s->hpa != NULL) {
-        nf_timeavg_step(&p->busy, w->now, by);
-    } else {
-        p->busy.level += by; /* the integral has no reader */
-    }
-    nf_timeavg_step(&s->busy_level, w->now, by);
+    nf_level_down(&p->busy, w->now);
+    nf_level_down(&s->busy, w->now);
     if (NF_UNLIKELY(p->state == NF_REPLICA_DRAINING && p->busy.level == 0)) {
         nf__pool_idle(w, s, replica);
     }
@@ -46,7 +48,7 @@ static void begin(struct nf_world *w, struct nf_station *s, struct nf_request *r
 {
     nf__station_start(w, s, r);
     r->replica = replica;
-    occupy(w, s, replica, 1);
+    occupy(w, s, replica);
     nf_time service = s->spec->speed == 1
                           ? r->service_ns
                           : nf_time_of_s(nf_time_s(r->service_ns) / s->spec->speed);
@@ -61,7 +63,7 @@ void nf__servers_arrive(struct nf_world *w, struct nf_station *s, struct nf_requ
         nf__batch_dispatch(w, s);
         return;
     }
-    uint32_t replica = s->waiting == 0 ? free_replica(s) : NF_NONE;
+    uint32_t replica = s->waiting.level == 0 ? free_replica(s) : NF_NONE;
     if (replica != NF_NONE) {
         begin(w, s, r, replica);
     } else {
@@ -144,7 +146,7 @@ static void begin_batch(struct nf_world *w, struct nf_station *s, uint32_t list,
     s->slots[slot] = (struct nf_batch_slot){first, count, replica, NF_NONE};
     s->iterations++;
     s->batched += count;
-    occupy(w, s, replica, 1);
+    occupy(w, s, replica);
     double seconds = nf_dnn_batch_s(&s->spec->hostings[list].dnn, count) / s->spec->speed;
     nf__schedule(w, w->now + nf_time_of_s(seconds), NF_EV_SERVICE_END, slot, s->index);
 }
@@ -152,7 +154,7 @@ static void begin_batch(struct nf_world *w, struct nf_station *s, uint32_t list,
 void nf__batch_dispatch(struct nf_world *w, struct nf_station *s)
 {
     nf_time due = NF_TIME_NEVER;
-    while (s->waiting > 0) {
+    while (s->waiting.level > 0) {
         uint32_t replica = free_replica(s);
         if (replica == NF_NONE) {
             return; /* the next free server comes back here */
@@ -163,7 +165,7 @@ void nf__batch_dispatch(struct nf_world *w, struct nf_station *s)
         }
         begin_batch(w, s, list, replica);
     }
-    if (s->waiting > 0 && due != NF_TIME_NEVER && due != s->timer_at) {
+    if (s->waiting.level > 0 && due != NF_TIME_NEVER && due != s->timer_at) {
         s->timer_at = due;
         nf__schedule(w, due, NF_EV_BATCH_TIMER, s->index, ++s->timer_generation);
     }
@@ -174,7 +176,7 @@ static void end_batch(struct nf_world *w, struct nf_station *s, uint32_t slot)
     struct nf_batch_slot b = s->slots[slot];
     s->slots[slot].next_free = s->slot_free;
     s->slot_free = slot;
-    occupy(w, s, b.replica, -1);
+    vacate(w, s, b.replica);
     for (uint32_t ix = b.first; ix != NF_NONE;) {
         struct nf_request *r = nf__request(w, ix);
         ix = r->chain;
@@ -194,7 +196,7 @@ void nf__servers_fill(struct nf_world *w, struct nf_station *s)
         nf__batch_dispatch(w, s);
         return;
     }
-    while (s->waiting > 0) {
+    while (s->waiting.level > 0) {
         uint32_t replica = free_replica(s);
         if (replica == NF_NONE) {
             return;
@@ -214,14 +216,14 @@ void nf__servers_end(struct nf_world *w, uint32_t station, uint32_t target)
         end_batch(w, s, target);
     } else {
         struct nf_request *r = nf__request(w, target);
-        occupy(w, s, r->replica, -1);
+        vacate(w, s, r->replica);
         if (r->state == NF_R_ZOMBIE) {
             nf__request_free(w, r);
         } else {
             nf__station_done(w, s, r);
         }
     }
-    if (s->waiting > 0) {
+    if (s->waiting.level > 0) {
         nf__servers_fill(w, s);
     }
 }

@@ -12,7 +12,8 @@ double nf__station_load(const struct nf_station *s)
 {
     double servers =
         s->spec->kind == NF_STATION_PRICED ? 1 : (double)s->ready * s->spec->servers;
-    return (double)(s->waiting + s->in_service) / (servers > 0 ? servers : 1e-9);
+    return (double)(s->waiting.level + s->in_service.level) /
+           (servers > 0 ? servers : 1e-9);
 }
 
 /* ---- meters at the door ---- */
@@ -48,8 +49,7 @@ void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_reques
     }
     q->tail = r->self;
     q->count++;
-    s->waiting++;
-    nf_timeavg_set(&s->wait_level, w->now, s->waiting);
+    nf_level_up(&s->waiting, w->now);
     if (NF_UNLIKELY(s->ready + s->starting == 0)) {
         nf__pool_set(w, s, 1); /* from zero at once, not at the scaler's next tick */
     }
@@ -73,8 +73,7 @@ void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_requ
         nf__request(w, r->next)->prev = r->prev;
     }
     q->count--;
-    s->waiting--;
-    nf_timeavg_set(&s->wait_level, w->now, s->waiting);
+    nf_level_down(&s->waiting, w->now);
 }
 
 /* Into service, from a list (after nf__station_unwait) or straight from the door. */
@@ -86,21 +85,14 @@ void nf__station_start(struct nf_world *w, struct nf_station *s, struct nf_reque
     r->wait += waited;
     s->wait_ns += (uint64_t)waited;
     s->started++;
-    s->in_service++;
-    nf_timeavg_set(&s->service_level, w->now, s->in_service);
-}
-
-static void stop(struct nf_world *w, struct nf_station *s)
-{
-    s->in_service--;
-    nf_timeavg_set(&s->service_level, w->now, s->in_service);
+    nf_level_up(&s->in_service, w->now);
 }
 
 /* ---- in and out ---- */
 
 static bool is_full(const struct nf_station *s)
 {
-    return s->waiting >= s->spec->queue_limit;
+    return s->waiting.level >= s->spec->queue_limit;
 }
 
 /* Could it start at once? Then the queue's limit does not matter. */
@@ -109,10 +101,10 @@ static bool has_free_server(const struct nf_station *s)
     if (s->spec->kind == NF_STATION_PRICED) {
         return true;
     }
-    if (s->waiting > 0 || s->ready == 0 || s->spec->kind == NF_STATION_LLM) {
+    if (s->waiting.level > 0 || s->ready == 0 || s->spec->kind == NF_STATION_LLM) {
         return false;
     }
-    return s->busy_level.level < (int64_t)s->ready * s->spec->servers;
+    return s->busy.level < (int64_t)s->ready * s->spec->servers;
 }
 
 static void reject(struct nf_world *w, struct nf_station *s, struct nf_request *r)
@@ -124,14 +116,14 @@ static void reject(struct nf_world *w, struct nf_station *s, struct nf_request *
 void nf__station_arrive(struct nf_world *w, struct nf_request *r)
 {
     struct nf_station *s = &w->stations[r->station];
-    if (NF_UNLIKELY(s->waiting >= s->spec->queue_limit) && is_full(s) &&
+    if (NF_UNLIKELY(s->waiting.level >= s->spec->queue_limit) && is_full(s) &&
         !has_free_server(s)) {
         s->series_arrivals++;
         reject(w, s, r);
         return;
     }
     if (s->spec->kind == NF_STATION_PRICED &&
-        (s->in_service >= s->spec->concurrency_limit ||
+        (s->in_service.level >= s->spec->concurrency_limit ||
          (s->spec->rate_limit > 0 &&
           nf_token_bucket_take(&s->bucket, w->now, 1, false) < 1))) {
         s->series_arrivals++;
@@ -157,7 +149,7 @@ void nf__station_arrive(struct nf_world *w, struct nf_request *r)
 void nf__station_done(struct nf_world *w, struct nf_station *s, struct nf_request *r)
 {
     r->service += w->now - r->began;
-    stop(w, s);
+    nf_level_down(&s->in_service, w->now);
     nf__station_leave(w, s, r);
     nf__link_down(w, r);
 }
@@ -181,7 +173,7 @@ void nf__station_cancel(struct nf_world *w, struct nf_request *r)
     }
     nf__station_leave(w, s, r);
     if (!was_waiting) {
-        stop(w, s);
+        nf_level_down(&s->in_service, w->now);
     } else {
         s->wait_ns += (uint64_t)(w->now - r->entered);
         nf__station_unwait(w, s, r, list);

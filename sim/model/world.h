@@ -193,7 +193,7 @@ struct nf_replica {
         inside; /* requests or batches in service (servers, batch); accepted requests (LLM) */
     nf_time started;
     struct nf_llm_engine_state *llm;
-    struct nf_timeavg busy; /* servers busy, or engine iterating */
+    struct nf_level busy; /* servers busy, or engine iterating; from time 0 */
 };
 
 struct nf_batch_slot {
@@ -211,8 +211,9 @@ struct nf_station {
         uint32_t head, tail, count;
     } * lists;
     uint32_t first_unassigned; /* LLM: first in lists[0] that no replica has accepted */
-    int64_t waiting;
-    int64_t in_service;
+    /* measured from the end of the warm-up */
+    struct nf_level waiting, in_service; /* requests */
+    struct nf_level busy;                /* servers, or engines iterating */
     /* replicas */
     struct nf_replica *replicas;
     uint32_t replica_count; /* = replicas_max */
@@ -233,8 +234,7 @@ struct nf_station {
     uint32_t scaler_ticks;
     double *pod_busy; /* busy integral of each replica at the last HPA tick */
     /* meters, from the end of the warm-up */
-    struct nf_timeavg wait_level, service_level, busy_level, capacity_level, ready_level,
-        billed_level;
+    struct nf_timeavg capacity_level, ready_level, billed_level;
     uint64_t arrivals, departures, rejections, started, preemptions, iterations, batched,
         cold_starts;
     uint64_t sojourn_ns, wait_ns;        /* sums modulo 2^64 */
@@ -268,7 +268,8 @@ struct nf_choice {
 struct nf_class_meter {
     struct nf_counts total, measured;
     struct nf_histogram *time; /* NF_MEASURES of them */
-    struct nf_batch_means *means; /* NF_MEASURES; NULL unless it is the only replication */
+    struct nf_batch_means
+        *means; /* NF_MEASURES; NULL unless it is the only replication */
     uint64_t target_met, retries;
     uint64_t *routes;
     bool has_target;

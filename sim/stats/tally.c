@@ -77,3 +77,25 @@ double nf_timeavg_mean(const struct nf_timeavg *a, int64_t now_ns)
     int64_t span = now_ns - a->start_ns;
     return span == 0 ? (double)a->level : integral_ns(&until_now) / (double)span;
 }
+
+/* What the level adds to (high, low) when it is looked at: level * now. */
+static struct nf_timeavg at_time(const struct nf_level *l, int64_t now_ns)
+{
+    struct nf_timeavg a = {.level = l->level, .low = l->low, .high = (int64_t)l->high};
+    nf_timeavg_advance(&a, now_ns);
+    return a;
+}
+
+void nf_level_reset(struct nf_level *l, int64_t now_ns)
+{
+    l->low = l->high = 0;
+    struct nf_timeavg a = at_time(l, now_ns);
+    l->low = 0 - a.low;
+    l->high = ~(uint64_t)a.high + (l->low == 0);
+}
+
+double nf_level_integral_s(const struct nf_level *l, int64_t now_ns)
+{
+    struct nf_timeavg a = at_time(l, now_ns);
+    return nf_timeavg_integral_s(&a);
+}

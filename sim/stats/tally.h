@@ -93,4 +93,39 @@ double nf_timeavg_integral_s(const struct nf_timeavg *a);
 /* Mean level from the reset to now_ns >= last_ns; the level itself when no time has passed. */
 double nf_timeavg_mean(const struct nf_timeavg *a, int64_t now_ns);
 
+/*
+ * The same integral for a level that goes up and down by one, where a change is far more frequent than a look at the integral:
+ *     integral from start to t = level(t) * t - level(start) * start - (sum of the times of steps up) + (sum of the times of steps down)
+ * Cost: a change is one 128-bit addition, without multiplication or branch. The time of a change is not checked against the last.
+ * Invariant: (high, low) + level * t is the integral from the reset to t, exactly, as a 128-bit two's complement number.
+ * A struct of zeros is a level of 0 that starts at time 0.
+ */
+struct nf_level {
+    int64_t level;
+    uint64_t low, high;
+};
+
+static inline void nf_level_up(struct nf_level *l, int64_t now_ns)
+{
+    l->level++;
+    l->high -= l->low < (uint64_t)now_ns;
+    l->low -= (uint64_t)now_ns;
+}
+
+static inline void nf_level_down(struct nf_level *l, int64_t now_ns)
+{
+    l->level--;
+    l->low += (uint64_t)now_ns;
+    l->high += l->low < (uint64_t)now_ns;
+}
+
+void nf_level_reset(struct nf_level *l, int64_t now_ns); /* keeps the level */
+/* Level-nanoseconds up to now_ns, modulo 2^64. */
+static inline uint64_t nf_level_integral_ns(const struct nf_level *l, int64_t now_ns)
+{
+    return l->low + (uint64_t)l->level * (uint64_t)now_ns;
+}
+/* Level-seconds up to now_ns, as nf_timeavg_integral_s would tell them. */
+double nf_level_integral_s(const struct nf_level *l, int64_t now_ns);
+
 #endif

@@ -161,3 +161,47 @@ Test(timeavg, time_that_runs_backwards_is_a_bug, .signal = SIGABRT)
     nf_timeavg_reset(&a, 100);
     nf_timeavg_advance(&a, 99);
 }
+
+/* The same steps through both meters, with a reset in the middle and long times, so that the sums pass 2^64 several times. */
+Test(level, equals_the_time_average_at_every_look)
+{
+    struct nf_timeavg a = {0};
+    struct nf_level l = {0};
+    uint64_t state = 4711;
+    int64_t now = 0;
+    for (int i = 0; i < 20011; i++) {
+        now += (int64_t)(next(&state) >> 8);
+        if (l.level == 0 || next(&state) % 100 < 53) {
+            nf_level_up(&l, now);
+            nf_timeavg_step(&a, now, 1);
+        } else {
+            nf_level_down(&l, now);
+            nf_timeavg_step(&a, now, -1);
+        }
+        if (i == 9973) {
+            nf_level_reset(&l, now);
+            nf_timeavg_reset(&a, now);
+        }
+        int64_t look = now + (int64_t)(next(&state) >> 9);
+        struct nf_timeavg until = a;
+        nf_timeavg_advance(&until, look);
+        cr_assert_eq(l.level, a.level);
+        cr_assert_eq(nf_level_integral_ns(&l, look), nf_timeavg_integral_ns(&until));
+        cr_assert_eq(nf_level_integral_s(&l, look), nf_timeavg_integral_s(&until));
+    }
+    cr_assert(a.high > 0, "the integral passed 2^64");
+}
+
+/* Two up at 3 and 10, one down at 11: 7 * 1 + 1 * 2 + 9 * 1 = 18 level-ns up to 20; from a reset at 20 on, 5 more up to 25. */
+Test(level, adds_up_by_hand)
+{
+    struct nf_level l = {0};
+    nf_level_up(&l, 3);
+    nf_level_up(&l, 10);
+    nf_level_down(&l, 11);
+    cr_assert_eq(nf_level_integral_ns(&l, 20), 18);
+    cr_assert_float_eq(nf_level_integral_s(&l, 20), 18e-9, 1e-24);
+    nf_level_reset(&l, 20);
+    cr_assert_eq(nf_level_integral_ns(&l, 20), 0);
+    cr_assert_eq(nf_level_integral_ns(&l, 25), 5);
+}
