@@ -109,6 +109,18 @@ static inline bool nf_queue_pop(struct nf_queue *q, struct nf_event *out)
     return true;
 }
 
+/* The next event that is not after `until`; false when there is none. */
+static inline bool nf_queue_pop_until(struct nf_queue *q, nf_time until,
+                                      struct nf_event *out)
+{
+    if ((q->head == q->tail && !nf_queue_refill(q)) || q->run[q->head].time > until) {
+        return false;
+    }
+    *out = q->run[q->head++];
+    q->last = out->time;
+    return true;
+}
+
 /* Time of the next event, NF_TIME_NEVER when there is none. (Not const: the run may have to be refilled to know.) */
 static inline nf_time nf_queue_next_time(struct nf_queue *q)
 {

@@ -210,8 +210,7 @@ static void count_inside(struct nf_world *w)
             const struct nf_request *r = &w->chunks[c][i];
             if (r->state != NF_R_FREE && r->state != NF_R_LATENT &&
                 r->state != NF_R_ZOMBIE) {
-                w->meters[r->class_ix].total.inside++;
-                w->meters[r->class_ix].measured.inside += r->is_measured;
+                w->meters[r->class_ix].counts[r->is_measured].inside++;
             }
         }
     }
@@ -229,9 +228,10 @@ static void check_conserved(const struct nf_counts *c)
 static void class_finish(struct nf_world *w, size_t ix, struct nf_class_outcome *o)
 {
     struct nf_class_meter *m = &w->meters[ix];
-    check_conserved(&m->total);
-    check_conserved(&m->measured);
-    o->counts = m->measured;
+    check_conserved(&m->counts[0]);
+    check_conserved(&m->counts[1]);
+    o->counts = m->counts[1];
+    nf_histogram_add_n(&m->time[NF_NETWORK], 0, m->without_network);
     o->routes = m->routes;
     o->retries = m->retries;
     o->times = m->time;

@@ -23,7 +23,6 @@ struct nf_request *nf__request_new(struct nf_world *w)
     }
     struct nf_request *r = nf__request(w, w->free_request);
     w->free_request = r->next;
-    w->request_count++;
     r->state = NF_R_LATENT;
     r->tries = 0;
     r->is_measured = false;
@@ -56,7 +55,6 @@ void nf__request_free(struct nf_world *w, struct nf_request *r)
     r->generation++;
     r->next = w->free_request;
     w->free_request = r->self;
-    w->request_count--;
 }
 
 void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
@@ -74,8 +72,7 @@ void nf__request_offer(struct nf_world *w, struct nf_request *r)
     struct nf_class_meter *m = &w->meters[r->class_ix];
     r->arrival = w->now;
     r->is_measured = w->is_measuring;
-    m->total.offered++;
-    m->measured.offered += r->is_measured;
+    m->counts[r->is_measured].offered++;
     if (w->spec->gateway.timeout != NF_TIME_NEVER) {
         r->deadline = w->now + w->spec->gateway.timeout;
         nf__schedule(w, r->deadline, NF_EV_TIMEOUT, r->self, r->generation);
@@ -83,58 +80,82 @@ void nf__request_offer(struct nf_world *w, struct nf_request *r)
     nf__gateway_route(w, r);
 }
 
-/* The times of a completed request; -1 where it has none. */
-static void times_of(const struct nf_request *r, nf_time at, nf_time time[NF_MEASURES])
+/* ---- the outcome ---- */
+
+static nf_time ttft_of(const struct nf_request *r)
 {
-    nf_time latency = at - r->arrival;
-    nf_time ttft = r->first_token >= 0 ? r->first_token - r->arrival : -1;
-    time[NF_LATENCY] = latency;
-    time[NF_WAIT] = r->wait;
-    time[NF_NETWORK] = r->network;
-    time[NF_TTFT] = ttft;
-    time[NF_TPOT] = ttft >= 0 && r->output_tokens > 1
-                        ? (latency - ttft) / (r->output_tokens - 1)
-                        : -1;
+    return r->first_token >= 0 ? r->first_token - r->arrival : -1;
 }
 
-static bool is_within_targets(const struct nf_class_spec *c,
-                              const nf_time time[NF_MEASURES])
+static nf_time tpot_of(const struct nf_request *r, nf_time latency)
 {
-    const double target[NF_MEASURES] = {[NF_LATENCY] = c->target_latency_s,
-                                        [NF_TTFT] = c->target_ttft_s,
-                                        [NF_TPOT] = c->target_tpot_s};
-    for (int i = 0; i < NF_MEASURES; i++) {
-        if (target[i] > 0 && time[i] >= 0 && time[i] > nf_time_of_s(target[i])) {
-            return false;
-        }
+    return r->first_token >= 0 && r->output_tokens > 1
+               ? (latency - ttft_of(r)) / (r->output_tokens - 1)
+               : -1;
+}
+
+static bool is_within(nf_time time, double target_s)
+{
+    return target_s <= 0 || time <= nf_time_of_s(target_s);
+}
+
+static bool is_within_targets(const struct nf_class_spec *c, const struct nf_request *r,
+                              nf_time latency)
+{
+    return is_within(latency, c->target_latency_s) &&
+           is_within(ttft_of(r), c->target_ttft_s) &&
+           is_within(tpot_of(r, latency), c->target_tpot_s);
+}
+
+static void record_tokens(struct nf_class_meter *m, const struct nf_request *r,
+                          nf_time latency)
+{
+    nf_histogram_add(&m->time[NF_TTFT], ttft_of(r));
+    if (r->output_tokens > 1) {
+        nf_histogram_add(&m->time[NF_TPOT], tpot_of(r, latency));
     }
-    return true;
 }
 
-static void record_completed(struct nf_world *w, const struct nf_request *r,
-                             const nf_time time[NF_MEASURES])
+/* For the interval of a lone replication. */
+static void record_means(struct nf_class_meter *m, const struct nf_request *r,
+                         nf_time latency)
+{
+    nf_batch_means_add(&m->means[NF_LATENCY], (double)latency);
+    nf_batch_means_add(&m->means[NF_WAIT], (double)r->wait);
+    nf_batch_means_add(&m->means[NF_NETWORK], (double)r->network);
+    if (r->first_token >= 0) {
+        nf_batch_means_add(&m->means[NF_TTFT], (double)ttft_of(r));
+    }
+    if (r->first_token >= 0 && r->output_tokens > 1) {
+        nf_batch_means_add(&m->means[NF_TPOT], (double)tpot_of(r, latency));
+    }
+}
+
+static inline void record_completed(struct nf_world *w, const struct nf_request *r,
+                                    nf_time latency)
 {
     struct nf_class_meter *m = &w->meters[r->class_ix];
-    int measures =
-        r->first_token >= 0 ? NF_MEASURES : NF_TTFT; /* the last two need tokens */
-    for (int i = 0; i < measures; i++) {
-        if (time[i] >= 0) {
-            nf_histogram_add(&m->time[i], time[i]);
-        }
+    nf_histogram_add(&m->time[NF_LATENCY], latency);
+    nf_histogram_add(&m->time[NF_WAIT], r->wait);
+    if (r->network == 0) {
+        m->without_network++;
+    } else {
+        nf_histogram_add(&m->time[NF_NETWORK], r->network);
     }
-    for (int i = 0; i < measures && m->means != NULL; i++) {
-        if (time[i] >= 0) {
-            nf_batch_means_add(&m->means[i], (double)time[i]);
-        }
+    if (r->first_token >= 0) {
+        record_tokens(m, r, latency);
+    }
+    if (m->means != NULL) {
+        record_means(m, r, latency);
+    }
+    if (m->has_target) {
+        m->target_met += is_within_targets(&w->spec->classes[r->class_ix], r, latency);
     }
     m->routes[r->station]++;
-    if (m->has_target) {
-        m->target_met += is_within_targets(&w->spec->classes[r->class_ix], time);
-    }
 }
 
-static void write_row(struct nf_world *w, const struct nf_request *r,
-                      enum nf_request_outcome outcome, const nf_time time[NF_MEASURES])
+static void write_row(const struct nf_world *w, const struct nf_request *r,
+                      enum nf_request_outcome outcome, nf_time latency)
 {
     struct nf_row row = {.arrival = r->arrival,
                          .class_ix = (uint16_t)r->class_ix,
@@ -147,9 +168,9 @@ static void write_row(struct nf_world *w, const struct nf_request *r,
                          .wait = r->wait,
                          .network = r->network,
                          .service = r->service,
-                         .ttft = time[NF_TTFT],
-                         .tpot = time[NF_TPOT],
-                         .latency = time[NF_LATENCY],
+                         .ttft = ttft_of(r),
+                         .tpot = tpot_of(r, latency),
+                         .latency = latency,
                          .cost_usd = r->cost_usd};
     w->sinks->row(w->sinks->ctx, &row);
 }
@@ -158,18 +179,15 @@ void nf__request_end(struct nf_world *w, struct nf_request *r,
                      enum nf_request_outcome outcome, nf_time at)
 {
     struct nf_class_meter *m = &w->meters[r->class_ix];
-    m->total.outcome[outcome]++;
+    m->counts[r->is_measured].outcome[outcome]++;
     if (!r->is_measured) {
         return;
     }
-    m->measured.outcome[outcome]++;
-    nf_time time[NF_MEASURES];
-    times_of(r, at, time);
     if (outcome == NF_COMPLETED) {
-        record_completed(w, r, time);
+        record_completed(w, r, at - r->arrival);
     }
-    if (w->spec->write_requests && w->sinks->row != NULL) {
-        write_row(w, r, outcome, time);
+    if (w->writes_rows) {
+        write_row(w, r, outcome, at - r->arrival);
     }
 }
 

@@ -82,20 +82,23 @@ static void handle(struct nf_world *w, const struct nf_event *e)
 static void run(struct nf_world *w)
 {
     nf_time end = w->spec->duration;
+    uint64_t events = 0, trajectory = 0;
     struct nf_event e;
-    while (nf_queue_next_time(&w->queue) <= end && nf_queue_pop(&w->queue, &e)) {
+    while (nf_queue_pop_until(&w->queue, end, &e)) {
         w->now = e.time;
-        w->events++;
+        events++;
         uint64_t what =
             (uint64_t)e.time ^ ((uint64_t)e.kind << 56) ^ ((uint64_t)e.target << 32);
-        w->trajectory = (w->trajectory ^ what) * UINT64_C(0x9e3779b97f4a7c15);
-        w->trajectory ^= w->trajectory >> 29;
+        trajectory = (trajectory ^ what) * UINT64_C(0x9e3779b97f4a7c15);
+        trajectory ^= trajectory >> 29;
         handle(w, &e);
-        if (NF_UNLIKELY(w->events % PROGRESS_EVENTS == 0) && w->sinks->progress != NULL) {
+        if (NF_UNLIKELY(events % PROGRESS_EVENTS == 0) && w->sinks->progress != NULL) {
             w->sinks->progress(w->sinks->ctx, (double)w->now / (double)end);
         }
     }
     w->now = end;
+    w->events = events;
+    w->trajectory = trajectory;
 }
 
 static void print_context(void *ctx)
@@ -112,8 +115,8 @@ static void init(struct nf_world *w)
     nf_queue_init(&w->queue);
     nf__meters_init(w);
     nf__link_init(w);
-    nf__gateway_init(w);
     nf__station_init(w);
+    nf__gateway_init(w);
     nf__traffic_init(w);
     if (w->spec->warmup > 0) {
         nf__schedule(w, w->spec->warmup, NF_EV_WARMUP, 0, 0);
@@ -151,6 +154,7 @@ void nf_world_run(const struct nf_world_spec *spec, uint32_t replication,
                          .replication = replication,
                          .free_request = NF_NONE,
                          .arena = &out->arena};
+    w.writes_rows = spec->write_requests && w.sinks->row != NULL;
     nf_bug_context(print_context, &w);
     init(&w);
     run(&w);

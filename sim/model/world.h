@@ -266,7 +266,8 @@ struct nf_choice {
 /* ---- meters ---- */
 
 struct nf_class_meter {
-    struct nf_counts total, measured;
+    struct nf_counts counts[2]; /* offered during the warm-up, after it */
+    uint64_t without_network;  /* completed, measured: added to the histogram in one go */
     struct nf_histogram *time; /* NF_MEASURES of them */
     struct nf_batch_means
         *means; /* NF_MEASURES; NULL unless it is the only replication */
@@ -282,12 +283,12 @@ struct nf_world {
     nf_time now;
     struct nf_queue queue;
     uint64_t events, trajectory;
-    bool is_measuring;
+    bool is_measuring, writes_rows;
     nf_time measure_start;
     uint32_t quarter;
 
     struct nf_request **chunks;
-    uint32_t chunk_count, free_request, request_count;
+    uint32_t chunk_count, free_request;
 
     struct nf_source *sources;
     struct nf_station *stations;

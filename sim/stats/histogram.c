@@ -75,6 +75,27 @@ void nf_histogram_touch(struct nf_histogram *h, unsigned octave)
     }
 }
 
+void nf_histogram_add_n(struct nf_histogram *h, int64_t v, uint64_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    unsigned o = nf_histogram_octave(v);
+    nf_histogram_touch(h, o);
+    h->octave[o][bin_of(v, o)] += n;
+    h->count += n;
+    /* n * v in 128 bits, by halves */
+    uint64_t v0 = (uint64_t)v & UINT32_MAX, v1 = (uint64_t)v >> 32;
+    uint64_t n0 = n & UINT32_MAX, n1 = n >> 32;
+    uint64_t middle = v1 * n0 + (v0 * n0 >> 32);
+    uint64_t cross = v0 * n1 + (middle & UINT32_MAX);
+    uint64_t low = (uint64_t)v * n;
+    h->sum_low += low;
+    h->sum_high += v1 * n1 + (middle >> 32) + (cross >> 32) + (h->sum_low < low);
+    h->max = v > h->max ? v : h->max;
+    h->min = v < h->min ? v : h->min;
+}
+
 void nf_histogram_merge(struct nf_histogram *into, const struct nf_histogram *from)
 {
     for (unsigned o = 0; o < OCTAVES; o++) {

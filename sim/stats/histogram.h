@@ -61,6 +61,9 @@ static inline void nf_histogram_add(struct nf_histogram *h, int64_t v)
     }
 }
 
+/* The same observation n times. */
+void nf_histogram_add_n(struct nf_histogram *h, int64_t v, uint64_t n);
+
 /* The rank max(1, ceil(q n)) of the q-quantile among n >= 1 observations, at most n. q is the decimal that a person wrote
  * (0.07, not the double beside it): a product within 4 ulp of a whole number counts as that number. */
 uint64_t nf_quantile_rank(double q, uint64_t n);

@@ -208,3 +208,31 @@ Test(histogram, negative_observation_is_a_bug, .signal = SIGABRT)
     nf_histogram_init(&h);
     nf_histogram_add(&h, -1);
 }
+
+Test(histogram, adding_n_times_equals_adding_n)
+{
+    struct nf_histogram once, all;
+    static const int64_t values[] = {0, 2047, 2048, 123456789, INT64_C(1) << 61};
+    nf_histogram_init(&once);
+    nf_histogram_init(&all);
+    for (int k = 0; k < 5; k++) {
+        for (int i = 0; i < 37 + k; i++) {
+            nf_histogram_add(&once, values[k]);
+        }
+        nf_histogram_add_n(&all, values[k], 37 + (uint64_t)k);
+        nf_histogram_add_n(&all, 5, 0);
+        cr_assert_eq(once.count, all.count);
+        cr_assert_eq(once.sum_low, all.sum_low);
+        cr_assert_eq(once.sum_high, all.sum_high);
+        cr_assert_eq(once.min, all.min);
+        cr_assert_eq(once.max, all.max);
+        cr_assert_eq(nf_histogram_count_to(&once, values[k]),
+                     nf_histogram_count_to(&all, values[k]));
+    }
+    nf_histogram_add_n(&all, (INT64_C(1) << 40) + 3,
+                       UINT64_C(1) << 33); /* 2^73 + 3 * 2^33 more */
+    cr_assert_eq(all.sum_high - once.sum_high, 1u << 9);
+    cr_assert_eq(all.sum_low - once.sum_low, UINT64_C(3) << 33);
+    nf_histogram_fini(&once);
+    nf_histogram_fini(&all);
+}
