@@ -100,10 +100,13 @@ static void choice_init(struct nf_world *w, uint32_t class_ix, uint32_t site)
             at--;
         }
         ranks[at] = rank;
-        choice->routes[at] = (struct nf_route){
-            .station = station,
-            .hosting = hosting_of(&spec->stations[station], c->model),
-            .link = (uint32_t)spec->route_link[site * spec->station_count + station]};
+        uint32_t link = (uint32_t)spec->route_link[site * spec->station_count + station];
+        choice->routes[at] =
+            (struct nf_route){.station = station,
+                              .hosting = hosting_of(&spec->stations[station], c->model),
+                              .link = link,
+                              .is_direct = w->links[link].is_wire &&
+                                           w->stations[station].front_end_ns == 0};
     }
     if (spec->gateway.policy == NF_POLICY_DECISION_FRAMEWORK && choice->count > 0) {
         /* only the best tier that exists: the framework decides by class, not by load */
@@ -218,9 +221,7 @@ static uint32_t weighted(const struct nf_world *w, const struct nf_request *r,
 static uint32_t choose(struct nf_world *w, const struct nf_request *r,
                        struct nf_choice *choice)
 {
-    if (choice->count == 1) {
-        return 0;
-    }
+    NF_ASSERT(choice->count > 0);
     switch (w->spec->gateway.policy) {
     case NF_POLICY_SPILLOVER:
         return spillover(w, choice);
@@ -244,13 +245,20 @@ static uint32_t choose(struct nf_world *w, const struct nf_request *r,
 void nf__gateway_route(struct nf_world *w, struct nf_request *r)
 {
     struct nf_choice *choice = &w->choices[r->class_ix * w->spec->site_count + r->site];
-    NF_ASSERT(choice->count > 0);
-    const struct nf_route *route = &choice->routes[choose(w, r, choice)];
+    const struct nf_route *route = choice->routes;
+    if (choice->count != 1) {
+        route += choose(w, r, choice);
+    }
     r->tries++;
     r->station = route->station;
     r->hosting = route->hosting;
     r->link = route->link;
-    nf__link_up(w, r);
+    if (route->is_direct) {
+        r->return_ns = 0;
+        nf__station_arrive(w, r);
+    } else {
+        nf__link_up(w, r);
+    }
 }
 
 void nf__gateway_rejected(struct nf_world *w, struct nf_request *r)

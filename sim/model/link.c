@@ -159,11 +159,6 @@ void nf__link_arrived(struct nf_world *w, struct nf_request *r)
 void nf__link_up(struct nf_world *w, struct nf_request *r)
 {
     struct nf_link *l = &w->links[r->link];
-    if (l->is_wire && w->stations[r->station].front_end_ns == 0) {
-        r->return_ns = 0;
-        nf__station_arrive(w, r);
-        return;
-    }
     r->state = NF_R_UP;
     r->began = w->now;
     if (l->pipe[0].bandwidth > 0 && r->up_bytes > 0) {

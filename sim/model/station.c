@@ -26,68 +26,6 @@ static void enter(struct nf_world *w, struct nf_station *s, struct nf_request *r
     s->series_arrivals++;
 }
 
-void nf__station_leave(struct nf_world *w, struct nf_station *s, struct nf_request *r)
-{
-    s->entered_sum -= (uint64_t)r->entered;
-    s->sojourn_ns += (uint64_t)(w->now - r->entered);
-    s->departures++;
-}
-
-/* ---- the waiting list ---- */
-
-void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
-                      uint32_t list)
-{
-    struct nf_wait_list *q = &s->lists[list];
-    r->state = NF_R_WAITING;
-    r->prev = q->tail;
-    r->next = NF_NONE;
-    if (q->tail == NF_NONE) {
-        q->head = r->self;
-    } else {
-        nf__request(w, q->tail)->next = r->self;
-    }
-    q->tail = r->self;
-    q->count++;
-    nf_level_up(&s->waiting, w->now);
-    if (NF_UNLIKELY(s->ready + s->starting == 0)) {
-        nf__pool_set(w, s, 1); /* from zero at once, not at the scaler's next tick */
-    }
-}
-
-void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
-                        uint32_t list)
-{
-    struct nf_wait_list *q = &s->lists[list];
-    if (s->first_unassigned == r->self) {
-        s->first_unassigned = r->next;
-    }
-    if (r->prev == NF_NONE) {
-        q->head = r->next;
-    } else {
-        nf__request(w, r->prev)->next = r->next;
-    }
-    if (r->next == NF_NONE) {
-        q->tail = r->prev;
-    } else {
-        nf__request(w, r->next)->prev = r->prev;
-    }
-    q->count--;
-    nf_level_down(&s->waiting, w->now);
-}
-
-/* Into service, from a list (after nf__station_unwait) or straight from the door. */
-void nf__station_start(struct nf_world *w, struct nf_station *s, struct nf_request *r)
-{
-    nf_time waited = w->now - r->entered;
-    r->state = NF_R_SERVED;
-    r->began = w->now;
-    r->wait += waited;
-    s->wait_ns += (uint64_t)waited;
-    s->started++;
-    nf_level_up(&s->in_service, w->now);
-}
-
 /* ---- in and out ---- */
 
 static bool is_full(const struct nf_station *s)

@@ -10,7 +10,11 @@ static void drawer_init(struct nf_world *w, struct nf_drawer *d, uint32_t class_
 {
     const struct nf_class_spec *c = &w->spec->classes[class_ix];
     struct nf_arena *a = w->arena;
-    *d = (struct nf_drawer){.class_ix = class_ix, .source = source};
+    *d = (struct nf_drawer){.spec = c,
+                            .model = &w->spec->models[c->model],
+                            .class_ix = class_ix,
+                            .source = source,
+                            .site = w->spec->sources[source].site};
     uint64_t seed = w->spec->seed;
     nf_stream_init(&d->service, seed, w->replication,
                    nf_arena_printf(a, "%s/service", name));
@@ -47,33 +51,40 @@ static void draw_tokens(struct nf_request *r, const struct nf_class_spec *c,
     r->down_bytes += c->bytes_per_token * r->output_tokens;
 }
 
-static struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
-                               const struct nf_trace_row *row)
+static void draw_stages(struct nf_world *w, struct nf_drawer *d, struct nf_request *r);
+
+static inline struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
+                                      const struct nf_trace_row *row)
 {
-    const struct nf_class_spec *c = &w->spec->classes[d->class_ix];
-    const struct nf_model_spec *model = &w->spec->models[c->model];
+    const struct nf_class_spec *c = d->spec;
     struct nf_request *r = nf__request_new(w);
     r->class_ix = d->class_ix;
     r->source = d->source;
-    r->site = w->spec->sources[d->source].site;
+    r->site = d->site;
     r->number = d->drawn++;
     r->up_bytes = c->up_bytes;
     r->down_bytes = c->down_bytes;
-    if (model->kind == NF_MODEL_SERVICE) {
-        r->service_ns = nf_time_of_s(nf_dist_sample(&model->service, &d->service));
-    } else if (model->kind == NF_MODEL_LLM) {
+    if (d->model->kind == NF_MODEL_SERVICE) {
+        r->service_ns = nf_time_of_s(nf_dist_sample(&d->model->service, &d->service));
+    } else if (d->model->kind == NF_MODEL_LLM) {
         draw_tokens(r, c, d, row);
     }
-    uint32_t last = NF_NONE;
+    if (c->stage_count > 0) {
+        draw_stages(w, d, r);
+    }
+    return r;
+}
+
+static void draw_stages(struct nf_world *w, struct nf_drawer *d, struct nf_request *r)
+{
+    const struct nf_class_spec *c = d->spec;
     for (size_t i = c->stage_count; i-- > 0;) {
         if (nf_stream_uniform(&d->stages) < c->stages[i].probability) {
             struct nf_request *follower = draw(w, &d->followers[i], NULL);
-            follower->sibling = last;
-            last = follower->self;
+            follower->sibling = r->child;
+            r->child = follower->self;
         }
     }
-    r->child = last;
-    return r;
 }
 
 /* ---- arrival processes: each sets s->now to the time of the next arrival, or NF_TIME_NEVER ---- */

@@ -101,7 +101,9 @@ enum { NF_CHUNK_BITS = 10, NF_CHUNK = 1 << NF_CHUNK_BITS };
 
 /* Draws the attributes of one class at one source, and of the stages that follow it. */
 struct nf_drawer {
-    uint32_t class_ix, source;
+    const struct nf_class_spec *spec;
+    const struct nf_model_spec *model;
+    uint32_t class_ix, source, site;
     uint32_t drawn;
     struct nf_stream service, tokens, stages;
     struct nf_drawer *followers; /* one a stage of the class */
@@ -254,6 +256,7 @@ struct nf_station {
 
 struct nf_route {
     uint32_t station, hosting, link;
+    bool is_direct; /* neither link nor front end takes time or costs anything */
     double cumulative_weight; /* WEIGHTED */
 };
 
@@ -349,13 +352,6 @@ void nf__link_arrived(struct nf_world *w,
 /* station.c */
 void nf__station_init(struct nf_world *w);
 void nf__station_arrive(struct nf_world *w, struct nf_request *r);
-void nf__station_wait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
-                      uint32_t list);
-void nf__station_unwait(struct nf_world *w, struct nf_station *s, struct nf_request *r,
-                        uint32_t list);
-void nf__station_start(struct nf_world *w, struct nf_station *s, struct nf_request *r);
-void nf__station_leave(struct nf_world *w, struct nf_station *s,
-                       struct nf_request *r); /* meters only */
 void nf__station_done(struct nf_world *w, struct nf_station *s,
                       struct nf_request *r); /* leaves with its answer */
 void nf__station_fail(struct nf_world *w, struct nf_station *s,
@@ -402,6 +398,70 @@ void nf__meters_finish(struct nf_world *w, struct nf_outcome *out);
 static inline uint64_t nf__replica_arg(uint32_t replica, uint32_t generation)
 {
     return ((uint64_t)replica << 32) | generation;
+}
+
+/* ---- at the station's door: what every station does with every request ---- */
+
+static inline void nf__station_wait(struct nf_world *w, struct nf_station *s,
+                                    struct nf_request *r, uint32_t list)
+{
+    struct nf_wait_list *q = &s->lists[list];
+    r->state = NF_R_WAITING;
+    r->prev = q->tail;
+    r->next = NF_NONE;
+    if (q->tail == NF_NONE) {
+        q->head = r->self;
+    } else {
+        nf__request(w, q->tail)->next = r->self;
+    }
+    q->tail = r->self;
+    q->count++;
+    nf_level_up(&s->waiting, w->now);
+    if (NF_UNLIKELY(s->ready + s->starting == 0)) {
+        nf__pool_set(w, s, 1); /* from zero at once, not at the scaler's next tick */
+    }
+}
+
+static inline void nf__station_unwait(struct nf_world *w, struct nf_station *s,
+                                      struct nf_request *r, uint32_t list)
+{
+    struct nf_wait_list *q = &s->lists[list];
+    if (s->first_unassigned == r->self) {
+        s->first_unassigned = r->next;
+    }
+    if (r->prev == NF_NONE) {
+        q->head = r->next;
+    } else {
+        nf__request(w, r->prev)->next = r->next;
+    }
+    if (r->next == NF_NONE) {
+        q->tail = r->prev;
+    } else {
+        nf__request(w, r->next)->prev = r->prev;
+    }
+    q->count--;
+    nf_level_down(&s->waiting, w->now);
+}
+
+/* Into service, from a list (after nf__station_unwait) or straight from the door. */
+static inline void nf__station_start(struct nf_world *w, struct nf_station *s,
+                                     struct nf_request *r)
+{
+    nf_time waited = w->now - r->entered;
+    r->state = NF_R_SERVED;
+    r->began = w->now;
+    r->wait += waited;
+    s->wait_ns += (uint64_t)waited;
+    s->started++;
+    nf_level_up(&s->in_service, w->now);
+}
+
+static inline void nf__station_leave(struct nf_world *w, struct nf_station *s,
+                                     struct nf_request *r)
+{
+    s->entered_sum -= (uint64_t)r->entered;
+    s->sojourn_ns += (uint64_t)(w->now - r->entered);
+    s->departures++;
 }
 
 #endif
