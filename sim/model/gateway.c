@@ -218,8 +218,8 @@ static uint32_t weighted(const struct nf_world *w, const struct nf_request *r,
     return i;
 }
 
-static uint32_t choose(struct nf_world *w, const struct nf_request *r,
-                       struct nf_choice *choice)
+NF_NOINLINE static uint32_t choose(struct nf_world *w, const struct nf_request *r,
+                                   struct nf_choice *choice)
 {
     NF_ASSERT(choice->count > 0);
     switch (w->spec->gateway.policy) {
@@ -242,23 +242,45 @@ static uint32_t choose(struct nf_world *w, const struct nf_request *r,
     }
 }
 
-void nf__gateway_route(struct nf_world *w, struct nf_request *r)
+static inline void route(struct nf_world *w, struct nf_request *r)
 {
     struct nf_choice *choice = &w->choices[r->class_ix * w->spec->site_count + r->site];
-    const struct nf_route *route = choice->routes;
+    const struct nf_route *to = choice->routes;
     if (choice->count != 1) {
-        route += choose(w, r, choice);
+        to += choose(w, r, choice);
     }
     r->tries++;
-    r->station = route->station;
-    r->hosting = route->hosting;
-    r->link = route->link;
-    if (route->is_direct) {
+    r->station = to->station;
+    r->hosting = to->hosting;
+    r->link = to->link;
+    if (to->is_direct) {
         r->return_ns = 0;
         nf__station_arrive(w, r);
     } else {
         nf__link_up(w, r);
     }
+}
+
+void nf__gateway_route(struct nf_world *w, struct nf_request *r)
+{
+    route(w, r);
+}
+
+NF_NOINLINE static void start_timeout(struct nf_world *w, struct nf_request *r)
+{
+    r->deadline = w->now + w->spec->gateway.timeout;
+    nf__schedule(w, r->deadline, NF_EV_TIMEOUT, r->self, r->generation);
+}
+
+void nf__gateway_offer(struct nf_world *w, struct nf_request *r)
+{
+    r->arrival = w->now;
+    r->is_measured = w->is_measuring;
+    w->meters[r->class_ix].counts[r->is_measured].offered++;
+    if (w->spec->gateway.timeout != NF_TIME_NEVER) {
+        start_timeout(w, r);
+    }
+    route(w, r);
 }
 
 void nf__gateway_rejected(struct nf_world *w, struct nf_request *r)

@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 
-static void chunk_add(struct nf_world *w)
+void nf__request_grow(struct nf_world *w)
 {
     w->chunks = nf_mem_resize(w->chunks, w->chunk_count + 1, sizeof(*w->chunks));
     struct nf_request *chunk = nf_mem_resize(NULL, NF_CHUNK, sizeof(*chunk));
@@ -14,33 +14,6 @@ static void chunk_add(struct nf_world *w)
     }
     w->chunks[w->chunk_count++] = chunk;
     w->free_request = base;
-}
-
-struct nf_request *nf__request_new(struct nf_world *w)
-{
-    if (w->free_request == NF_NONE) {
-        chunk_add(w);
-    }
-    struct nf_request *r = nf__request(w, w->free_request);
-    w->free_request = r->next;
-    r->state = NF_R_LATENT;
-    r->tries = 0;
-    r->is_measured = false;
-    r->station = NF_NONE;
-    r->link = NF_NONE;
-    r->prev = NF_NONE;
-    r->next = NF_NONE;
-    r->child = NF_NONE;
-    r->sibling = NF_NONE;
-    r->input_tokens = 0;
-    r->output_tokens = 0;
-    r->wait = 0;
-    r->network = 0;
-    r->service = 0;
-    r->first_token = -1;
-    r->deadline = NF_TIME_NEVER;
-    r->cost_usd = 0;
-    return r;
 }
 
 void nf__request_free(struct nf_world *w, struct nf_request *r)
@@ -65,19 +38,6 @@ void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
     out->name[0] = entity;
     out->name[1] = nf_hash_mix(((uint64_t)r->class_ix << 32) | r->source, r->number);
     nf_stream_seek(out, (uint64_t)r->tries << 32);
-}
-
-void nf__request_offer(struct nf_world *w, struct nf_request *r)
-{
-    struct nf_class_meter *m = &w->meters[r->class_ix];
-    r->arrival = w->now;
-    r->is_measured = w->is_measuring;
-    m->counts[r->is_measured].offered++;
-    if (w->spec->gateway.timeout != NF_TIME_NEVER) {
-        r->deadline = w->now + w->spec->gateway.timeout;
-        nf__schedule(w, r->deadline, NF_EV_TIMEOUT, r->self, r->generation);
-    }
-    nf__gateway_route(w, r);
 }
 
 /* ---- the outcome ---- */
@@ -200,7 +160,7 @@ void nf__request_deliver(struct nf_world *w, struct nf_request *r)
         struct nf_request *c = nf__request(w, child);
         child = c->sibling;
         c->sibling = NF_NONE;
-        nf__request_offer(w, c);
+        nf__gateway_offer(w, c);
     }
     nf__request_free(w, r);
 }

@@ -12,7 +12,7 @@ static bool is_free(const struct nf_station *s, const struct nf_replica *p)
 }
 
 /* The first ready replica with a free server, or NF_NONE. */
-static uint32_t free_replica(const struct nf_station *s)
+static inline uint32_t free_replica(const struct nf_station *s)
 {
     if (s->busy.level >= (int64_t)s->ready * s->spec->servers && s->draining == 0) {
         return NF_NONE;
@@ -25,13 +25,13 @@ static uint32_t free_replica(const struct nf_station *s)
     return NF_NONE;
 }
 
-static void occupy(struct nf_world *w, struct nf_station *s, uint32_t replica)
+static inline void occupy(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
     nf_level_up(&s->replicas[replica].busy, w->now);
     nf_level_up(&s->busy, w->now);
 }
 
-static void vacate(struct nf_world *w, struct nf_station *s, uint32_t replica)
+static inline void vacate(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
     struct nf_replica *p = &s->replicas[replica];
     nf_level_down(&p->busy, w->now);

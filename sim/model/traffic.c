@@ -97,7 +97,7 @@ static nf_time later(nf_time from, double seconds)
 
 /* Markov-modulated Poisson process: within a state of rate r the gaps are exponential; memorylessness allows to drop the draw
  * that crosses the end of the state (Fischer and Meier-Hellstern 1993). */
-static nf_time next_mmpp(struct nf_source *s)
+NF_NOINLINE static nf_time next_mmpp(struct nf_source *s)
 {
     const struct nf_arrival_spec *a = &s->spec->arrivals;
     nf_time t = s->now;
@@ -140,7 +140,7 @@ static double rate_at(const struct nf_arrival_spec *a, size_t p, double t_s)
 
 /* Non-homogeneous Poisson process by thinning (Lewis and Shedler 1979), segment by segment under the larger end rate. A profile
  * that ends before the run gives no more arrivals. */
-static nf_time next_nhpp(struct nf_source *s)
+NF_NOINLINE static nf_time next_nhpp(struct nf_source *s)
 {
     const struct nf_arrival_spec *a = &s->spec->arrivals;
     double t = nf_time_s(s->now);
@@ -168,9 +168,10 @@ static nf_time next_nhpp(struct nf_source *s)
 static nf_time next_time(struct nf_source *s)
 {
     const struct nf_arrival_spec *a = &s->spec->arrivals;
-    switch (a->kind) {
-    case NF_ARRIVAL_POISSON:
+    if (a->kind == NF_ARRIVAL_POISSON) {
         return later(s->now, nf_stream_exponential(&s->arrival) * s->mean_gap_s);
+    }
+    switch (a->kind) {
     case NF_ARRIVAL_CONSTANT:
         s->position++;
         return nf_time_of_s((double)s->position / a->rate);
@@ -223,5 +224,5 @@ void nf__traffic_arrive(struct nf_world *w, uint32_t source)
         a->kind == NF_ARRIVAL_TRACE ? &a->trace[s->position - 1] : NULL;
     struct nf_request *r = draw(w, &s->drawer, row);
     schedule_next(w, s, source);
-    nf__request_offer(w, r);
+    nf__gateway_offer(w, r);
 }

@@ -316,10 +316,8 @@ static inline void nf__schedule(struct nf_world *w, nf_time at, enum nf_event_ki
 }
 
 /* request.c: life cycle and outcome. */
-struct nf_request *nf__request_new(struct nf_world *w);
+void nf__request_grow(struct nf_world *w); /* the slab by one chunk */
 void nf__request_free(struct nf_world *w, struct nf_request *r);
-void nf__request_offer(struct nf_world *w,
-                       struct nf_request *r); /* it arrives at the gateway, now */
 void nf__request_deliver(struct nf_world *w,
                          struct nf_request *r); /* the answer is at the client, now */
 void nf__request_end(struct nf_world *w, struct nf_request *r,
@@ -336,7 +334,9 @@ void nf__traffic_arrive(struct nf_world *w, uint32_t source);
 
 /* gateway.c */
 void nf__gateway_init(struct nf_world *w);
-void nf__gateway_route(struct nf_world *w, struct nf_request *r);
+void nf__gateway_offer(struct nf_world *w,
+                       struct nf_request *r); /* it arrives, now, and is counted */
+void nf__gateway_route(struct nf_world *w, struct nf_request *r); /* each try */
 void nf__gateway_rejected(struct nf_world *w,
                           struct nf_request *r); /* by its station: retry or end */
 
@@ -398,6 +398,35 @@ void nf__meters_finish(struct nf_world *w, struct nf_outcome *out);
 static inline uint64_t nf__replica_arg(uint32_t replica, uint32_t generation)
 {
     return ((uint64_t)replica << 32) | generation;
+}
+
+/* ---- a new request, all fields at rest that its drawer does not set ---- */
+
+static inline struct nf_request *nf__request_new(struct nf_world *w)
+{
+    if (NF_UNLIKELY(w->free_request == NF_NONE)) {
+        nf__request_grow(w);
+    }
+    struct nf_request *r = nf__request(w, w->free_request);
+    w->free_request = r->next;
+    r->state = NF_R_LATENT;
+    r->tries = 0;
+    r->is_measured = false;
+    r->station = NF_NONE;
+    r->link = NF_NONE;
+    r->prev = NF_NONE;
+    r->next = NF_NONE;
+    r->child = NF_NONE;
+    r->sibling = NF_NONE;
+    r->input_tokens = 0;
+    r->output_tokens = 0;
+    r->wait = 0;
+    r->network = 0;
+    r->service = 0;
+    r->first_token = -1;
+    r->deadline = NF_TIME_NEVER;
+    r->cost_usd = 0;
+    return r;
 }
 
 /* ---- at the station's door: what every station does with every request ---- */

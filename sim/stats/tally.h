@@ -108,15 +108,13 @@ struct nf_level {
 static inline void nf_level_up(struct nf_level *l, int64_t now_ns)
 {
     l->level++;
-    l->high -= l->low < (uint64_t)now_ns;
-    l->low -= (uint64_t)now_ns;
+    l->high -= __builtin_sub_overflow(l->low, (uint64_t)now_ns, &l->low);
 }
 
 static inline void nf_level_down(struct nf_level *l, int64_t now_ns)
 {
     l->level--;
-    l->low += (uint64_t)now_ns;
-    l->high += l->low < (uint64_t)now_ns;
+    l->high += __builtin_add_overflow(l->low, (uint64_t)now_ns, &l->low);
 }
 
 void nf_level_reset(struct nf_level *l, int64_t now_ns); /* keeps the level */
