@@ -190,6 +190,23 @@ static void end_batch(struct nf_world *w, struct nf_station *s, uint32_t slot)
 
 /* ---- ends, and what a free server does next ---- */
 
+/* As nf__station_unwait, of the oldest. */
+static inline struct nf_request *next_waiting(struct nf_world *w, struct nf_station *s)
+{
+    struct nf_wait_list *q = &s->lists[0];
+    struct nf_request *r = nf__request(w, q->head);
+    q->head = r->next;
+    if (r->next == NF_NONE) {
+        q->tail = NF_NONE;
+    } else {
+        nf__request(w, r->next)->prev = NF_NONE;
+    }
+    r->next = NF_NONE;
+    q->count--;
+    nf_level_down(&s->waiting, w->now);
+    return r;
+}
+
 void nf__servers_fill(struct nf_world *w, struct nf_station *s)
 {
     if (s->spec->kind == NF_STATION_BATCH) {
@@ -201,11 +218,7 @@ void nf__servers_fill(struct nf_world *w, struct nf_station *s)
         if (replica == NF_NONE) {
             return;
         }
-        struct nf_request *r = nf__request(w, s->lists[0].head);
-        nf__station_unwait(w, s, r, 0);
-        r->prev = NF_NONE;
-        r->next = NF_NONE;
-        begin(w, s, r, replica);
+        begin(w, s, next_waiting(w, s), replica);
     }
 }
 

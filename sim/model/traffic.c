@@ -87,7 +87,7 @@ static void draw_stages(struct nf_world *w, struct nf_drawer *d, struct nf_reque
     }
 }
 
-/* ---- arrival processes: each sets s->now to the time of the next arrival, or NF_TIME_NEVER ---- */
+/* ---- arrival processes: each sets s->ahead to the time of the next arrival, or NF_TIME_NEVER ---- */
 
 static nf_time later(nf_time from, double seconds)
 {
@@ -100,7 +100,7 @@ static nf_time later(nf_time from, double seconds)
 NF_NOINLINE static nf_time next_mmpp(struct nf_source *s)
 {
     const struct nf_arrival_spec *a = &s->spec->arrivals;
-    nf_time t = s->now;
+    nf_time t = s->ahead;
     for (;;) {
         double rate = a->states[s->position].rate;
         nf_time at = rate > 0 ? later(t, nf_stream_exponential(&s->arrival) / rate)
@@ -143,7 +143,7 @@ static double rate_at(const struct nf_arrival_spec *a, size_t p, double t_s)
 NF_NOINLINE static nf_time next_nhpp(struct nf_source *s)
 {
     const struct nf_arrival_spec *a = &s->spec->arrivals;
-    double t = nf_time_s(s->now);
+    double t = nf_time_s(s->ahead);
     while (s->position + 1 < a->profile_count) {
         const struct nf_rate_point *from = &a->profile[s->position];
         const struct nf_rate_point *to = from + 1;
@@ -169,14 +169,14 @@ static nf_time next_time(struct nf_source *s)
 {
     const struct nf_arrival_spec *a = &s->spec->arrivals;
     if (a->kind == NF_ARRIVAL_POISSON) {
-        return later(s->now, nf_stream_exponential(&s->arrival) * s->mean_gap_s);
+        return later(s->ahead, nf_stream_exponential(&s->arrival) * s->mean_gap_s);
     }
     switch (a->kind) {
     case NF_ARRIVAL_CONSTANT:
         s->position++;
         return nf_time_of_s((double)s->position / a->rate);
     case NF_ARRIVAL_RENEWAL:
-        return later(s->now, nf_dist_sample(&a->gap, &s->arrival));
+        return later(s->ahead, nf_dist_sample(&a->gap, &s->arrival));
     case NF_ARRIVAL_MMPP:
         return next_mmpp(s);
     case NF_ARRIVAL_NHPP:
@@ -189,9 +189,10 @@ static nf_time next_time(struct nf_source *s)
 
 static void schedule_next(struct nf_world *w, struct nf_source *s, uint32_t ix)
 {
-    s->now = next_time(s);
-    if (s->now <= w->spec->duration) {
-        nf__schedule(w, s->now, NF_EV_ARRIVAL, ix, 0);
+    nf_time at = s->ahead;
+    if (at <= w->spec->duration) {
+        nf__schedule(w, at, NF_EV_ARRIVAL, ix, 0);
+        s->ahead = next_time(s);
     }
 }
 
@@ -212,6 +213,7 @@ void nf__traffic_init(struct nf_world *w)
             s->state_end = later(0, nf_stream_exponential(&s->arrival) *
                                         s->spec->arrivals.states[0].dwell_s);
         }
+        s->ahead = next_time(s);
         schedule_next(w, s, i);
     }
 }
@@ -221,7 +223,7 @@ void nf__traffic_arrive(struct nf_world *w, uint32_t source)
     struct nf_source *s = &w->sources[source];
     const struct nf_arrival_spec *a = &s->spec->arrivals;
     const struct nf_trace_row *row =
-        a->kind == NF_ARRIVAL_TRACE ? &a->trace[s->position - 1] : NULL;
+        a->kind == NF_ARRIVAL_TRACE ? &a->trace[s->arrived++] : NULL;
     struct nf_request *r = draw(w, &s->drawer, row);
     schedule_next(w, s, source);
     nf__gateway_offer(w, r);

@@ -115,7 +115,8 @@ struct nf_source {
     struct nf_stream arrival;
     size_t position;   /* MMPP state, NHPP segment, trace row */
     nf_time state_end; /* MMPP */
-    nf_time now;       /* time of the last arrival drawn */
+    nf_time ahead;     /* time of the last arrival drawn: the one after the next */
+    size_t arrived;    /* trace rows */
     double mean_gap_s; /* POISSON */
 };
 
