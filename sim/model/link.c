@@ -179,10 +179,9 @@ static void travel_down(struct nf_world *w, struct nf_request *r)
     nf_time at = w->now + r->return_ns;
     r->network += at - r->began;
     if (r->return_ns == 0) {
-        nf__request_deliver(w, r);
+        nf__request_complete(w, r, w->now);
     } else if (can_fold(w, r, at)) {
-        nf__request_end(w, r, NF_COMPLETED, at);
-        nf__request_free(w, r);
+        nf__request_complete(w, r, at);
     } else {
         nf__schedule(w, at, NF_EV_DELIVERED, r->self, 0);
     }
@@ -192,7 +191,7 @@ void nf__link_down(struct nf_world *w, struct nf_request *r)
 {
     struct nf_link *l = &w->links[r->link];
     if (l->is_wire) {
-        nf__request_deliver(w, r);
+        nf__request_complete(w, r, w->now);
         return;
     }
     r->state = NF_R_DOWN;

@@ -2,7 +2,7 @@
  * meters.c - from counters and level integrals to the outcome of a replication, and the two checks inside every run.
  *
  * Little's law, exactly: over the measured window the integral of the number inside a station equals the time that requests spent there
- * in the window. With S = sum of entry times of those inside now (entered_sum), N of them:
+ * in the window. With S = sum of entry times of those inside now and N of them:
  *     integral = sum of sojourns of departures + (N t1 - S at t1) - (N t0 - S at t0)
  * All in integer nanoseconds modulo 2^64; the left side comes from the level meters, the right side from each request's own clock.
  */
@@ -46,10 +46,20 @@ static void levels_advance(struct nf_world *w, struct nf_station *s)
     nf_timeavg_advance(&s->billed_level, w->now);
 }
 
-static uint64_t inside_time(const struct nf_world *w, const struct nf_station *s)
+/* N now - S: by the requests' own clocks, all that are there. */
+static uint64_t inside_time(const struct nf_world *w, uint32_t station)
 {
-    return (uint64_t)(s->waiting.level + s->in_service.level) * (uint64_t)w->now -
-           s->entered_sum;
+    uint64_t sum = 0;
+    for (uint32_t c = 0; c < w->chunk_count; c++) {
+        for (const struct nf_request *r = w->chunks[c]; r < w->chunks[c] + NF_CHUNK;
+             r++) {
+            bool is_there = r->state == NF_R_WAITING || r->state == NF_R_SERVED;
+            if (is_there && r->station == station) {
+                sum += (uint64_t)(w->now - r->entered);
+            }
+        }
+    }
+    return sum;
 }
 
 /* One at a time: an event that waits for long stands behind all others in the queue's run, and every push passes it. */
@@ -66,7 +76,7 @@ void nf__meters_start(struct nf_world *w)
 {
     w->is_measuring = true;
     w->measure_start = w->now;
-    for (size_t i = 0; i < w->spec->station_count; i++) {
+    for (uint32_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
         s->scaler_inside_integral -= nf_level_integral_s(&s->waiting, w->now) +
@@ -79,10 +89,12 @@ void nf__meters_start(struct nf_world *w)
         nf_timeavg_reset(&s->capacity_level, w->now);
         nf_timeavg_reset(&s->ready_level, w->now);
         nf_timeavg_reset(&s->billed_level, w->now);
-        s->arrivals = s->departures = s->rejections = s->started = 0;
+        s->series_came -= s->arrivals + s->rejections;
+        s->arrivals = s->rejections = s->started = 0;
         s->preemptions = s->iterations = s->batched = s->cold_starts = 0;
         s->sojourn_ns = s->wait_ns = 0;
-        s->window_before = inside_time(w, s);
+        s->inside_before = s->waiting.level + s->in_service.level;
+        s->window_before = inside_time(w, i);
         s->replicas_max_seen = s->ready + s->draining;
     }
     schedule_quarter(w);
@@ -120,19 +132,20 @@ void nf__meters_series(struct nf_world *w)
     for (uint32_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
+        uint64_t came = s->arrivals + s->rejections;
         double busy = nf_level_integral_s(&s->busy, w->now);
         double capacity = nf_timeavg_integral_s(&s->capacity_level);
         double available = capacity - s->series_capacity;
         struct nf_series_point p = {
             .at = w->now,
             .station = i,
-            .offered_rate = (double)s->series_arrivals / interval_s,
+            .offered_rate = (double)(came - s->series_came) / interval_s,
             .queue = (uint32_t)s->waiting.level,
             .in_service = (uint32_t)s->in_service.level,
             .replicas_ready = s->ready,
             .replicas_starting = s->starting,
             .utilization = available > 0 ? (busy - s->series_busy) / available : 0};
-        s->series_arrivals = 0;
+        s->series_came = came;
         s->series_busy = busy;
         s->series_capacity = capacity;
         if (w->sinks->point != NULL) {
@@ -153,7 +166,7 @@ static void check_little(struct nf_world *w, struct nf_station *s)
 {
     uint64_t levels = nf_level_integral_ns(&s->waiting, w->now) +
                       nf_level_integral_ns(&s->in_service, w->now);
-    uint64_t clocks = s->sojourn_ns + inside_time(w, s) - s->window_before;
+    uint64_t clocks = s->sojourn_ns + inside_time(w, s->index) - s->window_before;
     NF_ASSERT(levels == clocks);
 }
 
@@ -179,20 +192,22 @@ static void station_finish(struct nf_world *w, struct nf_station *s,
     levels_advance(w, s);
     check_little(w, s);
     double window_s = nf_time_s(w->now - w->measure_start);
+    uint64_t departures = s->arrivals + (uint64_t)s->inside_before -
+                          (uint64_t)(s->waiting.level + s->in_service.level);
     double capacity = nf_timeavg_integral_s(&s->capacity_level);
     o->utilization = ratio(nf_level_integral_s(&s->busy, w->now), capacity);
     o->queue_mean = ratio(nf_level_integral_s(&s->waiting, w->now), window_s);
     o->in_system_mean =
         o->queue_mean + ratio(nf_level_integral_s(&s->in_service, w->now), window_s);
     o->wait_mean_s = ratio((double)s->wait_ns * 1e-9, (double)s->started);
-    o->sojourn_mean_s = ratio((double)s->sojourn_ns * 1e-9, (double)s->departures);
+    o->sojourn_mean_s = ratio((double)s->sojourn_ns * 1e-9, (double)departures);
     o->batch_mean = ratio((double)s->batched, (double)s->iterations);
     o->is_saturated = is_saturated(s);
     o->replicas_mean = ratio(nf_timeavg_integral_s(&s->ready_level), window_s);
     o->replicas_max = s->replicas_max_seen;
     o->cold_starts = s->cold_starts;
     o->arrivals = s->arrivals;
-    o->departures = s->departures;
+    o->departures = departures;
     o->rejections = s->rejections;
     o->preemptions = s->preemptions;
     o->iterations = s->iterations;

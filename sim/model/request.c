@@ -1,4 +1,4 @@
-/* request.c - the life cycle of a request: slab, offer, delivery, the one outcome. */
+/* request.c - the life cycle of a request: slab, the one outcome. */
 #include "model/world.h"
 
 #include "base/hash.h"
@@ -16,6 +16,14 @@ void nf__request_grow(struct nf_world *w)
     w->free_request = base;
 }
 
+static inline void give_back(struct nf_world *w, struct nf_request *r)
+{
+    r->state = NF_R_FREE;
+    r->generation++;
+    r->next = w->free_request;
+    w->free_request = r->self;
+}
+
 void nf__request_free(struct nf_world *w, struct nf_request *r)
 {
     uint32_t child = r->child;
@@ -24,10 +32,7 @@ void nf__request_free(struct nf_world *w, struct nf_request *r)
         child = c->sibling;
         nf__request_free(w, c);
     }
-    r->state = NF_R_FREE;
-    r->generation++;
-    r->next = w->free_request;
-    w->free_request = r->self;
+    give_back(w, r);
 }
 
 void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
@@ -91,7 +96,7 @@ static void record_means(struct nf_class_meter *m, const struct nf_request *r,
     }
 }
 
-static inline void record_completed(struct nf_world *w, const struct nf_request *r,
+static inline void record_completed(const struct nf_world *w, const struct nf_request *r,
                                     nf_time latency)
 {
     struct nf_class_meter *m = &w->meters[r->class_ix];
@@ -114,8 +119,8 @@ static inline void record_completed(struct nf_world *w, const struct nf_request 
     m->routes[r->station]++;
 }
 
-static void write_row(const struct nf_world *w, const struct nf_request *r,
-                      enum nf_request_outcome outcome, nf_time latency)
+NF_NOINLINE static void write_row(const struct nf_world *w, const struct nf_request *r,
+                                  enum nf_request_outcome outcome, nf_time latency)
 {
     struct nf_row row = {.arrival = r->arrival,
                          .class_ix = (uint16_t)r->class_ix,
@@ -138,22 +143,14 @@ static void write_row(const struct nf_world *w, const struct nf_request *r,
 void nf__request_end(struct nf_world *w, struct nf_request *r,
                      enum nf_request_outcome outcome, nf_time at)
 {
-    struct nf_class_meter *m = &w->meters[r->class_ix];
-    m->counts[r->is_measured].outcome[outcome]++;
-    if (!r->is_measured) {
-        return;
-    }
-    if (outcome == NF_COMPLETED) {
-        record_completed(w, r, at - r->arrival);
-    }
-    if (w->writes_rows) {
+    w->meters[r->class_ix].counts[r->is_measured].outcome[outcome]++;
+    if (r->is_measured && w->writes_rows) {
         write_row(w, r, outcome, at - r->arrival);
     }
 }
 
-void nf__request_deliver(struct nf_world *w, struct nf_request *r)
+NF_NOINLINE static void offer_stages(struct nf_world *w, struct nf_request *r)
 {
-    nf__request_end(w, r, NF_COMPLETED, w->now);
     uint32_t child = r->child;
     r->child = NF_NONE;
     while (child != NF_NONE) {
@@ -162,7 +159,18 @@ void nf__request_deliver(struct nf_world *w, struct nf_request *r)
         c->sibling = NF_NONE;
         nf__gateway_offer(w, c);
     }
-    nf__request_free(w, r);
+}
+
+void nf__request_complete(struct nf_world *w, struct nf_request *r, nf_time at)
+{
+    if (NF_LIKELY(r->is_measured)) {
+        record_completed(w, r, at - r->arrival);
+    }
+    nf__request_end(w, r, NF_COMPLETED, at);
+    if (r->child != NF_NONE) {
+        offer_stages(w, r);
+    }
+    give_back(w, r);
 }
 
 void nf__request_timeout(struct nf_world *w, uint32_t ix, uint32_t generation)

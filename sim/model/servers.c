@@ -186,6 +186,7 @@ static void end_batch(struct nf_world *w, struct nf_station *s, uint32_t slot)
             nf__station_done(w, s, r);
         }
     }
+    nf__batch_dispatch(w, s);
 }
 
 /* ---- ends, and what a free server does next ---- */
@@ -222,21 +223,23 @@ void nf__servers_fill(struct nf_world *w, struct nf_station *s)
     }
 }
 
+/* While one waits no ready server is free, so the server that became free takes the oldest. */
 void nf__servers_end(struct nf_world *w, uint32_t station, uint32_t target)
 {
     struct nf_station *s = &w->stations[station];
     if (s->spec->kind == NF_STATION_BATCH) {
         end_batch(w, s, target);
-    } else {
-        struct nf_request *r = nf__request(w, target);
-        vacate(w, s, r->replica);
-        if (r->state == NF_R_ZOMBIE) {
-            nf__request_free(w, r);
-        } else {
-            nf__station_done(w, s, r);
-        }
+        return;
     }
-    if (s->waiting.level > 0) {
-        nf__servers_fill(w, s);
+    struct nf_request *r = nf__request(w, target);
+    uint32_t replica = r->replica;
+    vacate(w, s, replica);
+    if (NF_UNLIKELY(r->state == NF_R_ZOMBIE)) {
+        nf__request_free(w, r);
+    } else {
+        nf__station_done(w, s, r);
+    }
+    if (s->waiting.level > 0 && s->replicas[replica].state == NF_REPLICA_READY) {
+        begin(w, s, next_waiting(w, s), replica);
     }
 }

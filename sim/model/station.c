@@ -21,9 +21,7 @@ double nf__station_load(const struct nf_station *s)
 static void enter(struct nf_world *w, struct nf_station *s, struct nf_request *r)
 {
     r->entered = w->now;
-    s->entered_sum += (uint64_t)w->now;
     s->arrivals++;
-    s->series_arrivals++;
 }
 
 /* ---- in and out ---- */
@@ -56,7 +54,6 @@ void nf__station_arrive(struct nf_world *w, struct nf_request *r)
     struct nf_station *s = &w->stations[r->station];
     if (NF_UNLIKELY(s->waiting.level >= s->spec->queue_limit) && is_full(s) &&
         !has_free_server(s)) {
-        s->series_arrivals++;
         reject(w, s, r);
         return;
     }
@@ -64,7 +61,6 @@ void nf__station_arrive(struct nf_world *w, struct nf_request *r)
         (s->in_service.level >= s->spec->concurrency_limit ||
          (s->spec->rate_limit > 0 &&
           nf_token_bucket_take(&s->bucket, w->now, 1, false) < 1))) {
-        s->series_arrivals++;
         reject(w, s, r);
         return;
     }

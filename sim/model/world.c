@@ -25,7 +25,7 @@ static void handle(struct nf_world *w, const struct nf_event *e)
         if (r->state == NF_R_ZOMBIE) {
             nf__request_free(w, r);
         } else {
-            nf__request_deliver(w, r);
+            nf__request_complete(w, r, w->now);
         }
         break;
     }

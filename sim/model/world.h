@@ -217,6 +217,8 @@ struct nf_station {
     /* measured from the end of the warm-up */
     struct nf_level waiting, in_service; /* requests */
     struct nf_level busy;                /* servers, or engines iterating */
+    uint64_t arrivals, started;
+    uint64_t sojourn_ns, wait_ns; /* of those that left, that started: sums modulo 2^64 */
     /* replicas */
     struct nf_replica *replicas;
     uint32_t replica_count; /* = replicas_max */
@@ -238,10 +240,9 @@ struct nf_station {
     double *pod_busy; /* busy integral of each replica at the last HPA tick */
     /* meters, from the end of the warm-up */
     struct nf_timeavg capacity_level, ready_level, billed_level;
-    uint64_t arrivals, departures, rejections, started, preemptions, iterations, batched,
-        cold_starts;
-    uint64_t sojourn_ns, wait_ns;        /* sums modulo 2^64 */
-    uint64_t entered_sum, window_before; /* modulo 2^64: see meters.c */
+    uint64_t rejections, preemptions, iterations, batched, cold_starts;
+    int64_t inside_before;  /* when the meters started */
+    uint64_t window_before; /* modulo 2^64: see meters.c */
     uint32_t replicas_max_seen;
     double usage_usd; /* priced: tokens and requests of measured requests */
     double quarter_queue[4];
@@ -249,7 +250,7 @@ struct nf_station {
     int64_t quarter_inside[4];
     double quarter_last_integral;
     /* series */
-    uint64_t series_arrivals;
+    uint64_t series_came; /* arrivals and rejections at the last tick, modulo 2^64 */
     double series_busy, series_capacity;
 };
 
@@ -285,7 +286,6 @@ struct nf_world {
     const struct nf_sinks *sinks;
     uint32_t replication;
     nf_time now;
-    struct nf_queue queue;
     uint64_t events, trajectory;
     bool is_measuring, writes_rows;
     nf_time measure_start;
@@ -303,6 +303,7 @@ struct nf_world {
     struct nf_class_meter *meters;
     double maas_usd;
     struct nf_arena *arena; /* the outcome's */
+    struct nf_queue queue;  /* last, for it is large */
 };
 
 static inline struct nf_request *nf__request(const struct nf_world *w, uint32_t ix)
@@ -319,11 +320,11 @@ static inline void nf__schedule(struct nf_world *w, nf_time at, enum nf_event_ki
 /* request.c: life cycle and outcome. */
 void nf__request_grow(struct nf_world *w); /* the slab by one chunk */
 void nf__request_free(struct nf_world *w, struct nf_request *r);
-void nf__request_deliver(struct nf_world *w,
-                         struct nf_request *r); /* the answer is at the client, now */
+/* The answer is at the client at `at`: the stages drawn with it are offered (then `at` is now), and it is freed. */
+void nf__request_complete(struct nf_world *w, struct nf_request *r, nf_time at);
+/* Another outcome than completed; the caller frees it or makes it a zombie. */
 void nf__request_end(struct nf_world *w, struct nf_request *r,
-                     enum nf_request_outcome outcome,
-                     nf_time at); /* records; the caller frees or makes a zombie */
+                     enum nf_request_outcome outcome, nf_time at);
 void nf__request_timeout(struct nf_world *w, uint32_t ix, uint32_t generation);
 /* A stream of this request's own for draws that a station or link makes: equal whatever the policy. */
 void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
@@ -489,9 +490,7 @@ static inline void nf__station_start(struct nf_world *w, struct nf_station *s,
 static inline void nf__station_leave(struct nf_world *w, struct nf_station *s,
                                      struct nf_request *r)
 {
-    s->entered_sum -= (uint64_t)r->entered;
     s->sojourn_ns += (uint64_t)(w->now - r->entered);
-    s->departures++;
 }
 
 #endif
