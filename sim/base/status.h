@@ -39,9 +39,9 @@ enum nf_status {
 #define NF_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define NF_NORETURN     __attribute__((noreturn))
 /* rare or long: its registers stay out of a short caller */
-#define NF_NOINLINE     __attribute__((noinline))
-#define NF_LIKELY(x)    __builtin_expect(!!(x), 1)
-#define NF_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#define NF_NOINLINE    __attribute__((noinline))
+#define NF_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define NF_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #else
 #define NF_MUST_CHECK
 #define NF_PRINTF(f, a)
