@@ -1,0 +1,82 @@
+/* The harness on the emulator: memory is the process's own, exact to the byte, so that
+ * AddressSanitizer sees a kernel step out of it. Nothing is timed. */
+#include <cstdlib>
+#include <cstring>
+
+#include "harness.h"
+
+struct nf_allocation {
+    nf_allocation *next;
+    void *memory;
+};
+
+static void *keep(nf_bench *b, size_t bytes)
+{
+    nf_allocation *a = static_cast<nf_allocation *>(std::malloc(sizeof *a));
+    void *memory = nullptr;
+    if (!a || posix_memalign(&memory, 256, bytes ? bytes : 1) != 0) {
+        std::free(a);
+        nf_fail(b, "no memory");
+        return nullptr;
+    }
+    *a = nf_allocation{b->allocations, memory};
+    b->allocations = a;
+    return memory;
+}
+
+extern "C" {
+
+void *nf_dev_get(nf_bench *b, size_t bytes)
+{
+    return nf_ok(b) ? keep(b, bytes) : nullptr;
+}
+void *nf_host_get(nf_bench *b, size_t bytes)
+{
+    return nf_ok(b) ? keep(b, bytes) : nullptr;
+}
+void nf_dev_put(nf_bench *b, void *dev, const void *host, size_t bytes)
+{
+    if (nf_ok(b)) {
+        std::memcpy(dev, host, bytes);
+    }
+}
+void nf_dev_fetch(nf_bench *b, void *host, const void *dev, size_t bytes)
+{
+    if (nf_ok(b)) {
+        std::memcpy(host, dev, bytes);
+    }
+}
+void nf_dev_set(nf_bench *b, void *dev, int byte, size_t bytes)
+{
+    if (nf_ok(b)) {
+        std::memset(dev, byte, bytes);
+    }
+}
+void nf_dev_random(nf_bench *b, void *dev, nf_dtype type, size_t count, float scale)
+{
+    for (size_t i = 0; nf_ok(b) && i < count; i++) {
+        nf_number_set(type, dev, i, scale * nf_uniform(b->seed, b->drawn++));
+    }
+}
+void nf_case_end(nf_bench *b)
+{
+    while (b->allocations) {
+        nf_allocation *next = b->allocations->next;
+        std::free(b->allocations->memory);
+        std::free(b->allocations);
+        b->allocations = next;
+    }
+}
+size_t nf_dev_free_bytes(nf_bench *)
+{
+    return size_t(1) << 30;
+}
+double nf_measure_run(nf_bench *b, nf_measure *, nf_cache)
+{
+    nf_fail(b, "the emulator measures nothing");
+    return 0.0;
+}
+void nf_row_write(nf_bench *, nf_row *, nf_dtype)
+{
+}
+}

@@ -1,0 +1,346 @@
+/*
+ * nearfar-kernels - measures on a local GPU what the simulator needs to know.
+ *
+ * Exit status: 0 done; 1 a check failed; 2 bad usage; 3 no GPU, or another failure of the environment.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu.h"
+#include "selftest.h"
+
+#ifndef NF_CODE_VERSION
+#define NF_CODE_VERSION "unknown"
+#endif
+
+enum { DONE = 0, WRONG = 1, USAGE = 2, ENVIRONMENT = 3 };
+
+static const char help[] =
+    "nearfar-kernels measures with CUDA kernels what a GPU needs for pieces of inference "
+    "work.\n"
+    "\n"
+    "  nearfar-kernels check                         references, then every kernel "
+    "against them\n"
+    "  nearfar-kernels run --quick -o quick.csv      measure for the simulator in under "
+    "90 s\n"
+    "  nearfar-kernels run gemm decode -o some.csv   measure two operations\n"
+    "\n"
+    "Usage: nearfar-kernels list\n"
+    "       nearfar-kernels check [NAME...] [--seed N]\n"
+    "       nearfar-kernels run [NAME...] [--quick|--full] [--budget SECONDS] -o "
+    "FILE.csv\n"
+    "       nearfar-kernels compose [NAME...] [--quick|--full] [--budget SECONDS] -o "
+    "FILE.csv\n"
+    "       nearfar-kernels device\n"
+    "       nearfar-kernels inspect FILE.csv          is a file of measurements whole "
+    "and finite\n"
+    "\n"
+    "Exit status: 0 done, 1 a check failed, 2 bad usage, 3 no GPU or another failure of "
+    "the machine.\n"
+    "The columns of FILE.csv are described in kernels/README.md.\n";
+
+struct options {
+    const char *output, *file;
+    const char *names[32];
+    int name_count;
+    bool full;
+    double budget_s;
+    unsigned long long seed;
+};
+
+static int usage(const char *message, const char *word)
+{
+    (void)fprintf(stderr, "nearfar-kernels: %s%s%s (--help shows how)\n", message,
+                  word ? ": " : "", word ? word : "");
+    return USAGE;
+}
+
+static bool number_of(const char *text, double *value)
+{
+    char *end;
+    *value = text ? strtod(text, &end) : 0.0;
+    return text && *text && *end == '\0' && *value > 0.0 && *value < 1e18;
+}
+
+/* Returns 0, or USAGE after a message. */
+static int parse(int argc, char **argv, struct options *o)
+{
+    *o = (struct options){.seed = 20240607};
+    for (int i = 2; i < argc; i++) {
+        const char *word = argv[i];
+        double value = 0.0;
+        if (strcmp(word, "--quick") == 0 || strcmp(word, "--full") == 0) {
+            o->full = word[2] == 'f';
+        } else if (strcmp(word, "-o") == 0 && i + 1 < argc) {
+            o->output = argv[++i];
+        } else if (strcmp(word, "--budget") == 0 || strcmp(word, "--seed") == 0) {
+            if (!number_of(i + 1 < argc ? argv[++i] : NULL, &value)) {
+                return usage("a positive number has to follow", word);
+            }
+            if (word[2] == 'b') {
+                o->budget_s = value;
+            } else {
+                o->seed = (unsigned long long)value;
+            }
+        } else if (word[0] == '-') {
+            return usage("unknown option, or its value is missing", word);
+        } else if (o->name_count == (int)(sizeof o->names / sizeof *o->names)) {
+            return usage("too many names", NULL);
+        } else {
+            o->names[o->name_count++] = word;
+        }
+    }
+    return 0;
+}
+
+static const struct nf_op *find_op(const char *name)
+{
+    int count;
+    const struct nf_op *const *ops = nf_ops(&count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(ops[i]->name, name) == 0) {
+            return ops[i];
+        }
+    }
+    return NULL;
+}
+
+static bool wanted(const struct options *o, const struct nf_op *op)
+{
+    for (int i = 0; i < o->name_count; i++) {
+        if (strcmp(o->names[i], op->name) == 0) {
+            return true;
+        }
+    }
+    return o->name_count == 0;
+}
+
+/* Names can only be judged where there are operations. */
+static int check_names(const struct options *o)
+{
+    int count;
+    (void)nf_ops(&count);
+    for (int i = 0; count > 0 && i < o->name_count; i++) {
+        if (!find_op(o->names[i])) {
+            return usage("no such operation (nearfar-kernels list shows them)",
+                         o->names[i]);
+        }
+    }
+    return 0;
+}
+
+static int open_gpu(struct nf_bench *b, const struct options *o)
+{
+    char why[256];
+    *b = (struct nf_bench){.seed = o->seed, .scope = o->full ? NF_FULL : NF_QUICK};
+    (void)snprintf(b->facts.code, sizeof b->facts.code, "%s", NF_CODE_VERSION);
+    if (!nf_gpu_open(b, why, sizeof why)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s.\n", why);
+        return ENVIRONMENT;
+    }
+    return 0;
+}
+
+static int list(void)
+{
+    int count;
+    const struct nf_op *const *ops = nf_ops(&count);
+    for (int i = 0; i < count; i++) {
+        (void)printf("%-14s %s%s\n", ops[i]->name, ops[i]->title,
+                     ops[i]->composed ? " (composed: nearfar-kernels compose)" : "");
+        for (int v = 0; v < ops[i]->version_count; v++) {
+            (void)printf("  %-12s %s\n", ops[i]->versions[v].name,
+                         ops[i]->versions[v].idea);
+        }
+    }
+    if (count == 0) {
+        (void)fprintf(
+            stderr, "nearfar-kernels: built without a CUDA toolkit, there is nothing to "
+                    "list.\n");
+        return ENVIRONMENT;
+    }
+    return DONE;
+}
+
+static int check_references(void)
+{
+    int count, wrong = 0;
+    const struct nf_selftest *tests = nf_selftests(&count);
+    for (int i = 0; i < count; i++) {
+        if (!tests[i].holds()) {
+            (void)fprintf(stderr, "WRONG reference: %s\n", tests[i].name);
+            wrong++;
+        }
+    }
+    (void)printf("references: %d of %d claims hold\n", count - wrong, count);
+    return wrong;
+}
+
+static int check(const struct options *o)
+{
+    if (check_references() > 0) {
+        return WRONG;
+    }
+    (void)fflush(stdout);
+    struct nf_bench b;
+    int status = open_gpu(&b, o), count;
+    if (status != 0) {
+        return status;
+    }
+    const struct nf_op *const *ops = nf_ops(&count);
+    for (int i = 0; i < count && nf_ok(&b); i++) {
+        if (ops[i]->check && wanted(o, ops[i])) {
+            int before = b.checked, failed = b.failed;
+            ops[i]->check(&b);
+            (void)printf("%-14s %3d comparisons, %d wrong\n", ops[i]->name,
+                         b.checked - before, b.failed - failed);
+        }
+    }
+    if (!nf_ok(&b)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", b.error);
+        status = WRONG;
+    }
+    (void)printf("%s: %d comparisons, %d wrong\n", b.facts.device, b.checked, b.failed);
+    nf_gpu_close(&b);
+    return b.failed > 0 ? WRONG : status;
+}
+
+/* Each operation may use up to four even shares of what is left: the long ones get more than the short
+ * ones, and none starves the rest. */
+static void measure_all(struct nf_bench *b, const struct options *o, bool composed,
+                        double end_s)
+{
+    int count, left = 0;
+    const struct nf_op *const *ops = nf_ops(&count);
+    for (int i = 0; i < count; i++) {
+        left += ops[i]->composed == composed && wanted(o, ops[i]) ? 1 : 0;
+    }
+    for (int i = 0; i < count && nf_ok(b); i++) {
+        if (ops[i]->composed != composed || !wanted(o, ops[i])) {
+            continue;
+        }
+        double now = nf_now_s(), share = 4.0 * (end_s - now) / left--;
+        b->deadline_s = now + share < end_s ? now + share : end_s;
+        ops[i]->measure(b);
+        nf_case_end(b);
+        if (nf_ok(b) && nf_now_s() > b->deadline_s) {
+            (void)fprintf(stderr,
+                          "%s: its share of the time is used up, the rest is left out\n",
+                          ops[i]->name);
+        }
+    }
+}
+
+static int measure(const struct options *o, bool composed)
+{
+    struct nf_bench b;
+    struct nf_rows rows;
+    if (!o->output) {
+        return usage("run and compose need -o FILE.csv", NULL);
+    }
+    int status = open_gpu(&b, o);
+    if (status != 0) {
+        return status;
+    }
+    double budget = o->budget_s > 0.0 ? o->budget_s : o->full ? 340.0 : 80.0;
+    double end_s = nf_now_s() + budget;
+    if (!nf_rows_open(&rows, o->output, &b.facts)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", rows.error);
+        nf_gpu_close(&b);
+        return ENVIRONMENT;
+    }
+    b.rows = &rows;
+    nf_gpu_yardstick(&b);
+    measure_all(&b, o, composed, end_s);
+    bool ok = nf_ok(&b);
+    if (!ok) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", b.error);
+        nf_rows_abandon(&rows);
+    } else if (!nf_rows_close(&rows)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", rows.error);
+        ok = false;
+    } else {
+        (void)printf("%s: %zu rows\n", o->output, rows.count);
+    }
+    nf_gpu_close(&b);
+    return ok ? DONE : ENVIRONMENT;
+}
+
+static int device(const struct options *o)
+{
+    struct nf_bench b;
+    int status = open_gpu(&b, o);
+    if (status != 0) {
+        return status;
+    }
+    const struct nf_facts *f = &b.facts;
+    (void)printf("device       %s\ncapability   %d.%d\nSMs          %d\n", f->device,
+                 f->compute_capability / 10, f->compute_capability % 10, f->sm_count);
+    (void)printf(
+        "memory       %.1f GB\nL2           %.1f MB\ndriver       %s\ntoolkit      %s\n",
+        f->memory_bytes * 1e-9, f->l2_bytes * 1e-6, f->driver, f->toolkit);
+    (void)printf("code         %s\nNVML         %s\n", f->code, b.clocks ? "yes" : "no");
+    if (b.peak->gbps > 0.0) {
+        (void)printf("data sheet   %.0f GB/s, %.0f TFLOP/s bf16 dense\n", b.peak->gbps,
+                     b.peak->half);
+    } else {
+        (void)printf("data sheet   not in our table\n");
+    }
+    nf_gpu_close(&b);
+    return DONE;
+}
+
+static int inspect(const struct options *o)
+{
+    struct nf_rows_verdict v;
+    if (o->name_count != 1) {
+        return usage("inspect takes one file", NULL);
+    }
+    if (!nf_rows_inspect(o->names[0], &v)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", v.message);
+        return USAGE;
+    }
+    (void)printf("%s\n", v.message);
+    return v.complete && v.bad_rows == 0 ? DONE : WRONG;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
+        strcmp(verb, "help") == 0) {
+        (void)fputs(help, stdout);
+        return DONE;
+    }
+    if (strcmp(verb, "--version") == 0) {
+        (void)printf("nearfar-kernels %s\n", NF_CODE_VERSION);
+        return DONE;
+    }
+    int status = parse(argc, argv, &o);
+    if (status != 0) {
+        return status;
+    }
+    if (strcmp(verb, "inspect") == 0) {
+        return inspect(&o);
+    }
+    status = check_names(&o);
+    if (status != 0) {
+        return status;
+    }
+    if (strcmp(verb, "list") == 0) {
+        return list();
+    }
+    if (strcmp(verb, "check") == 0) {
+        return check(&o);
+    }
+    if (strcmp(verb, "run") == 0 || strcmp(verb, "compose") == 0) {
+        return measure(&o, verb[0] == 'c');
+    }
+    if (strcmp(verb, "device") == 0) {
+        return device(&o);
+    }
+    return usage(argc > 1 ? "unknown command" : "a command is missing",
+                 argc > 1 ? verb : NULL);
+}

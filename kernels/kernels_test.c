@@ -1,0 +1,213 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nvml.h"
+#include "rows.h"
+#include "selftest.h"
+
+Test(kernels, references_hold_against_hand_worked_cases)
+{
+    int count;
+    const struct nf_selftest *tests = nf_selftests(&count);
+    cr_assert(count > 20, "only %d claims", count);
+    for (int i = 0; i < count; i++) {
+        cr_expect(tests[i].holds(), "%s", tests[i].name);
+    }
+}
+
+static struct nf_facts some_facts(void)
+{
+    return (struct nf_facts){.device = "Test, \"device\"",
+                             .compute_capability = 90,
+                             .sm_count = 132,
+                             .l2_bytes = 62914560,
+                             .driver = "1.2",
+                             .toolkit = "13.0",
+                             .code = "abc"};
+}
+
+static void write_file(const char *name, double second_median)
+{
+    static struct nf_facts facts;
+    facts = some_facts();
+    struct nf_rows rows;
+    cr_assert(nf_rows_open(&rows, name, &facts), "%s", rows.error);
+    struct nf_row row = {.kind = "op",
+                         .op = "gemm",
+                         .version = "mma",
+                         .dtype = "bf16",
+                         .cache = "hot",
+                         .shape = "m=1 n=2 k=3",
+                         .samples = 30,
+                         .median_us = 2.385,
+                         .q1_us = 2,
+                         .q3_us = 3,
+                         .flop = 12,
+                         .bytes = 7919};
+    nf_row_flag(&row, "steady");
+    cr_assert(nf_rows_put(&rows, &row));
+    nf_row_flag(&row, "throttled");
+    row.median_us = second_median;
+    cr_assert(nf_rows_put(&rows, &row));
+    cr_assert(access(name, F_OK) != 0, "the file appears before it is complete");
+    cr_assert(nf_rows_close(&rows), "%s", rows.error);
+}
+
+static void name_in_temporary_folder(char *name, size_t cap)
+{
+    char folder[] = "/tmp/nf-rows-XXXXXX";
+    cr_assert(mkdtemp(folder) != NULL);
+    (void)snprintf(name, cap, "%s/a.csv", folder);
+}
+
+static void drop(char *name)
+{
+    cr_assert(remove(name) == 0);
+    *strrchr(name, '/') = '\0';
+    cr_assert(rmdir(name) == 0);
+}
+
+Test(rows, a_written_file_is_complete_and_finite)
+{
+    char name[64];
+    struct nf_rows_verdict v;
+    name_in_temporary_folder(name, sizeof name);
+    write_file(name, 3.0);
+    cr_assert(nf_rows_inspect(name, &v), "%s", v.message);
+    cr_assert(v.complete && v.rows == 2 && v.bad_rows == 0, "%s", v.message);
+    cr_assert(v.throttled_rows == 1 && v.devices == 1, "%s", v.message);
+    drop(name);
+}
+
+Test(rows, a_row_is_written_as_documented)
+{
+    char name[64], line[4096];
+    name_in_temporary_folder(name, sizeof name);
+    write_file(name, (double)NAN); /* not a time: its cells are empty, never "nan" */
+    FILE *file = fopen(name, "r");
+    cr_assert(file != NULL);
+    cr_assert(fgets(line, sizeof line, file) && fgets(line, sizeof line, file));
+    cr_assert(strncmp(line, "kind,op,version,dtype,shape,cache,samples,median_us,", 52) ==
+              0);
+    cr_assert(fgets(line, sizeof line, file) != NULL);
+    cr_assert_str_eq(
+        line,
+        "op,gemm,mma,bf16,m=1 n=2 k=3,hot,30,2.385,2,3,12,7919,5.03144654e-06,3.32033543,"
+        ",,,,,,,steady,Test   device ,90,132,62914560,0,1.2,13.0,abc\n");
+    cr_assert(fgets(line, sizeof line, file) != NULL);
+    cr_assert(strstr(line, "nan") == NULL && strstr(line, ",30,,,,12,7919,,,"), "%s",
+              line);
+    cr_assert(fclose(file) == 0);
+    drop(name);
+}
+
+Test(rows, a_file_cut_anywhere_is_incomplete)
+{
+    char name[64], *text = malloc(1 << 16);
+    struct nf_rows_verdict v;
+    name_in_temporary_folder(name, sizeof name);
+    write_file(name, 3.0);
+    FILE *file = fopen(name, "r");
+    cr_assert(file != NULL && text != NULL);
+    size_t n = fread(text, 1, 1 << 16, file);
+    cr_assert(fclose(file) == 0);
+    for (size_t cut = 40; cut + 1 < n; cut += 7) {
+        file = fopen(name, "w");
+        cr_assert(file && fwrite(text, 1, cut, file) == cut && fclose(file) == 0);
+        cr_assert(nf_rows_inspect(name, &v));
+        cr_assert(!v.complete, "cut at %zu of %zu: %s", cut, n, v.message);
+    }
+    text[200] ^= 1; /* one changed bit somewhere in the rows */
+    file = fopen(name, "w");
+    cr_assert(file && fwrite(text, 1, n, file) == n && fclose(file) == 0);
+    cr_assert(nf_rows_inspect(name, &v) && !v.complete, "%s", v.message);
+    free(text);
+    drop(name);
+}
+
+Test(rows, an_abandoned_file_leaves_nothing)
+{
+    char name[64], part[80];
+    struct nf_facts facts = some_facts();
+    struct nf_rows rows;
+    name_in_temporary_folder(name, sizeof name);
+    cr_assert(nf_rows_open(&rows, name, &facts));
+    nf_rows_abandon(&rows);
+    (void)snprintf(part, sizeof part, "%s.part", name);
+    cr_assert(access(name, F_OK) != 0 && access(part, F_OK) != 0);
+    *strrchr(name, '/') = '\0';
+    cr_assert(rmdir(name) == 0);
+}
+
+Test(rows, samples_show_what_their_names_say)
+{
+    static const struct {
+        char name[24];
+        bool complete;
+        bool bad, throttled;
+        char device[24];
+    } samples[] = {
+        {"good.csv", true, false, false, "Sample GPU A"},
+        {"throttled.csv", true, false, true, "Sample GPU A"},
+        {"half.csv", false, false, false, "Sample GPU A"},
+        {"other-device.csv", true, false, false, "Sample GPU B"},
+        {"nan.csv", true, true, false, "Sample GPU A"},
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        char name[512];
+        struct nf_rows_verdict v;
+        (void)snprintf(name, sizeof name, "%s/%s", NF_SAMPLES, samples[i].name);
+        cr_assert(nf_rows_inspect(name, &v), "%s", v.message);
+        cr_expect(v.complete == samples[i].complete, "%s: %s", samples[i].name,
+                  v.message);
+        cr_expect((v.bad_rows > 0) == samples[i].bad || !v.complete, "%s: %s",
+                  samples[i].name, v.message);
+        cr_expect((v.throttled_rows > 0) == samples[i].throttled, "%s: %s",
+                  samples[i].name, v.message);
+        cr_expect(v.rows > 5 && v.devices == 1, "%s: %s", samples[i].name, v.message);
+    }
+}
+
+Test(nvml, its_absence_is_no_error)
+{
+    struct nf_clocks clocks;
+    bool open = nf_clocks_open(&clocks, "00000000:00:00.0"); /* no such device anywhere */
+    struct nf_clock_reading r = nf_clocks_read(&clocks);
+    char driver[32];
+    cr_assert(!open);
+    cr_assert(r.sm_mhz == 0.0 && r.power_w == 0.0 && !r.throttled);
+    cr_assert(!nf_clocks_driver(&clocks, driver, sizeof driver));
+    nf_clocks_close(&clocks);
+}
+
+static int clock_of(void *device, int type, unsigned *mhz)
+{
+    *mhz = device && type == 1 ? 1755 : 2619;
+    return 0;
+}
+static int power_of(void *device, unsigned *milliwatts)
+{
+    *milliwatts = device ? 698500 : 0;
+    return 0;
+}
+static int reasons_of(void *device, unsigned long long *bits)
+{
+    *bits = device ? 0x4 | 0x20 : 0;
+    return 0;
+}
+
+Test(nvml, a_power_cap_shows_as_throttling)
+{
+    int device;
+    struct nf_clocks clocks = {
+        .device = &device, .clock = clock_of, .power = power_of, .reasons = reasons_of};
+    struct nf_clock_reading r = nf_clocks_read(&clocks);
+    cr_assert(r.sm_mhz == 1755 && r.mem_mhz == 2619);
+    cr_assert(fabs(r.power_w - 698.5) < 1e-9);
+    cr_assert(r.throttled);
+    cr_assert_str_eq(r.reasons, "power_cap thermal ");
+}

@@ -1,0 +1,16 @@
+/* The operations in the order in which they run. */
+#include "harness.h"
+
+extern const struct nf_op nf_op_copy, nf_op_rmsnorm, nf_op_rotary, nf_op_swiglu,
+    nf_op_softmax, nf_op_residual, nf_op_quantize, nf_op_gemm;
+
+static const struct nf_op *const ops[] = {
+    &nf_op_copy,    &nf_op_rmsnorm,  &nf_op_rotary,   &nf_op_swiglu,
+    &nf_op_softmax, &nf_op_residual, &nf_op_quantize, &nf_op_gemm,
+};
+
+const struct nf_op *const *nf_ops(int *count)
+{
+    *count = (int)(sizeof ops / sizeof *ops);
+    return ops;
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# test_program.sh PROGRAM: what nearfar-kernels says and how it exits, with or without a GPU.
+set -u
+program=$1
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+failed=0
+# expect STATUS STDOUT-PATTERN STDERR-PATTERN ARGUMENT...; an empty pattern wants an empty stream, "*" anything.
+expect() {
+    local status=$1 out=$2 err=$3 got
+    shift 3
+    "$program" "$@" >"$dir/out" 2>"$dir/err"; got=$?
+    [ "$got" = "$status" ] || { echo "$*: exit status $got, should be $status"; cat "$dir/err"; failed=1; }
+    matches "$out" "$dir/out" "$*: stdout"
+    matches "$err" "$dir/err" "$*: stderr"
+}
+matches() {
+    case $1 in
+    '*') ;;
+    '') [ ! -s "$2" ] || { echo "$3 should be empty: $(head -c 200 "$2")"; failed=1; } ;;
+    *) grep -Eq -- "$1" "$2" || { echo "$3 has no match for $1: $(head -c 300 "$2")"; failed=1; } ;;
+    esac
+}
+
+expect 0 '^nearfar-kernels measures' '' --help
+expect 0 '^nearfar-kernels ' '' --version
+expect 2 '' 'a command is missing'
+expect 2 '' 'unknown command: fly' fly
+expect 2 '' 'unknown option.*--fast' run --fast -o "$dir/x.csv"
+expect 2 '' 'positive number.*--budget' run --budget none -o "$dir/x.csv"
+expect 2 '' 'inspect takes one file' inspect
+expect 2 '' 'cannot read' inspect "$dir/missing.csv"
+
+"$program" device >"$dir/out" 2>"$dir/err"
+if [ $? = 0 ]; then
+    echo "skipped: there is a GPU, so its absence cannot be tested; the rest: $([ $failed = 0 ] && echo right || echo wrong)"
+    [ $failed = 0 ] && exit 77
+    exit 1
+fi
+expect 3 '' '^nearfar-kernels: .*\.$' device
+[ "$(wc -l <"$dir/err")" = 1 ] || { echo "device: more than one sentence"; failed=1; }
+expect 3 '^references: ([0-9]+) of \1 claims hold$' '^nearfar-kernels: .*\.$' check
+expect 3 '' '^nearfar-kernels: .*\.$' run --quick -o "$dir/x.csv"
+[ ! -e "$dir/x.csv" ] && [ ! -e "$dir/x.csv.part" ] || { echo "run left a file behind"; failed=1; }
+expect 2 '' 'need -o FILE.csv' run
+exit $failed
