@@ -33,6 +33,8 @@ int nf_bench_world(const struct nf_bench *bench, int argc, char **argv);
 
 /* Seconds of a clock that only goes forward. */
 double nf_bench_now_s(void);
+/* Seconds that this process has spent on its cores. */
+double nf_bench_core_s(void);
 
 struct nf_bench_quartiles {
     double q1, median, q3;

@@ -8,11 +8,21 @@
 #include "base/json.h"
 #include "bench/bench.h"
 
-double nf_bench_now_s(void)
+static double read_s(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double nf_bench_now_s(void)
+{
+    return read_s(CLOCK_MONOTONIC);
+}
+
+double nf_bench_core_s(void)
+{
+    return read_s(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 struct nf_bench_quartiles nf_bench_quartiles(double *samples, int n)

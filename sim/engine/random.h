@@ -47,10 +47,15 @@ static inline uint64_t nf_stream_u64(struct nf_stream *s)
     return s->buffer[s->next++];
 }
 
-/* In the open interval (0, 1): the odd multiples of 2^-53. */
+/* An output as a number in the open interval (0, 1): the odd multiples of 2^-53. */
+static inline double nf_uniform_of_u64(uint64_t u)
+{
+    return (double)(int64_t)((u >> 11) | 1) * 0x1p-53;
+}
+
 static inline double nf_stream_uniform(struct nf_stream *s)
 {
-    return (double)(int64_t)((nf_stream_u64(s) >> 11) | 1) * 0x1p-53;
+    return nf_uniform_of_u64(nf_stream_u64(s));
 }
 
 /* The ziggurat method (Marsaglia and Tsang 2000, J. Stat. Softw. 5(8)) with 256 layers under the density exp(-x) or

@@ -204,13 +204,28 @@ static uint32_t spillover(const struct nf_world *w, const struct nf_choice *choi
     return choice->count - 1;
 }
 
+/* The first output of the stream that nf__request_stream makes, alone. */
+double nf__gateway_draw(const struct nf_world *w, const struct nf_drawer *d,
+                        uint32_t number)
+{
+    const uint64_t counter[4] = {
+        0, 0, w->weighted_hash,
+        nf_hash_mix(((uint64_t)d->class_ix << 32) | d->source, number)};
+    uint64_t out[4];
+    nf_philox4x64(w->gateway_stream.key, counter, out);
+    return nf_uniform_of_u64(out[0]);
+}
+
 static uint32_t weighted(const struct nf_world *w, const struct nf_request *r,
                          const struct nf_choice *choice)
 {
-    struct nf_stream draw;
-    nf__request_stream(w, r, w->weighted_hash, &draw);
-    double x =
-        nf_stream_uniform(&draw) * choice->routes[choice->count - 1].cumulative_weight;
+    double u = r->route_draw;
+    if (r->tries > 0) {
+        struct nf_stream draw;
+        nf__request_stream(w, r, w->weighted_hash, &draw);
+        u = nf_stream_uniform(&draw);
+    }
+    double x = u * choice->routes[choice->count - 1].cumulative_weight;
     uint32_t i = 0;
     while (i + 1 < choice->count && x >= choice->routes[i].cumulative_weight) {
         i++;

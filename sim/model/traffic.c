@@ -22,6 +22,7 @@ static void drawer_init(struct nf_world *w, struct nf_drawer *d, uint32_t class_
                    nf_arena_printf(a, "%s/tokens", name));
     nf_stream_init(&d->stages, seed, w->replication,
                    nf_arena_printf(a, "%s/stages", name));
+    d->ahead = nf__gateway_draw(w, d, 0);
     d->followers = NF_NEW_ARRAY(a, c->stage_count, struct nf_drawer);
     for (size_t i = 0; i < c->stage_count; i++) {
         uint32_t stage = c->stages[i].class_ix;
@@ -64,6 +65,12 @@ static inline struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
     r->number = d->drawn++;
     r->up_bytes = c->up_bytes;
     r->down_bytes = c->down_bytes;
+    if (w->spec->gateway.policy == NF_POLICY_WEIGHTED) {
+        /* One ahead, for a block of the generator takes 20 ns until its result is there: work that the processor does beside
+         * other work as long as nothing waits for it. */
+        r->route_draw = d->ahead;
+        d->ahead = nf__gateway_draw(w, d, d->drawn);
+    }
     if (d->model->kind == NF_MODEL_SERVICE) {
         r->service_ns = nf_time_of_s(nf_dist_sample(&d->model->service, &d->service));
     } else if (d->model->kind == NF_MODEL_LLM) {

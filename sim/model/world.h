@@ -82,6 +82,7 @@ struct nf_request {
     double up_bytes, down_bytes, cost_usd;
     nf_time first_token; /* at the client; -1: none */
     uint32_t number;     /* of its drawer: names its own random draws */
+    double route_draw;   /* WEIGHTED: uniform, decides its first try */
     uint32_t chain;      /* batch, or replica's own queue */
     uint32_t input_tokens, output_tokens;
 
@@ -105,6 +106,7 @@ struct nf_drawer {
     const struct nf_model_spec *model;
     uint32_t class_ix, source, site;
     uint32_t drawn;
+    double ahead; /* WEIGHTED: the draw that will route the next request's first try */
     struct nf_stream service, tokens, stages;
     struct nf_drawer *followers; /* one a stage of the class */
 };
@@ -336,6 +338,9 @@ void nf__traffic_arrive(struct nf_world *w, uint32_t source);
 
 /* gateway.c */
 void nf__gateway_init(struct nf_world *w);
+/* WEIGHTED: the uniform number that decides the first try of a drawer's request. */
+double nf__gateway_draw(const struct nf_world *w, const struct nf_drawer *d,
+                        uint32_t number);
 void nf__gateway_offer(struct nf_world *w,
                        struct nf_request *r); /* it arrives, now, and is counted */
 void nf__gateway_route(struct nf_world *w, struct nf_request *r); /* each try */
