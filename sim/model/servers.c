@@ -43,12 +43,12 @@ static inline void vacate(struct nf_world *w, struct nf_station *s, uint32_t rep
 
 /* ---- one request a server ---- */
 
-static void begin(struct nf_world *w, struct nf_station *s, struct nf_request *r,
+/* By a server that is occupied already. */
+static void serve(struct nf_world *w, struct nf_station *s, struct nf_request *r,
                   uint32_t replica)
 {
     nf__station_start(w, s, r);
     r->replica = replica;
-    occupy(w, s, replica);
     nf_time service = s->spec->speed == 1
                           ? r->service_ns
                           : nf_time_of_s(nf_time_s(r->service_ns) / s->spec->speed);
@@ -65,7 +65,8 @@ void nf__servers_arrive(struct nf_world *w, struct nf_station *s, struct nf_requ
     }
     uint32_t replica = s->waiting.level == 0 ? free_replica(s) : NF_NONE;
     if (replica != NF_NONE) {
-        begin(w, s, r, replica);
+        occupy(w, s, replica);
+        serve(w, s, r, replica);
     } else {
         nf__station_wait(w, s, r, 0);
     }
@@ -219,11 +220,13 @@ void nf__servers_fill(struct nf_world *w, struct nf_station *s)
         if (replica == NF_NONE) {
             return;
         }
-        begin(w, s, next_waiting(w, s), replica);
+        occupy(w, s, replica);
+        serve(w, s, next_waiting(w, s), replica);
     }
 }
 
-/* While one waits no ready server is free, so the server that became free takes the oldest. */
+/* While one waits no ready server is free, so this one stays occupied and takes the oldest. Who waits is asked before the request
+ * leaves: stages that it offers may come straight back and take the server, or wait. */
 void nf__servers_end(struct nf_world *w, uint32_t station, uint32_t target)
 {
     struct nf_station *s = &w->stations[station];
@@ -233,13 +236,16 @@ void nf__servers_end(struct nf_world *w, uint32_t station, uint32_t target)
     }
     struct nf_request *r = nf__request(w, target);
     uint32_t replica = r->replica;
-    vacate(w, s, replica);
+    bool is_next = s->waiting.level > 0 && s->replicas[replica].state == NF_REPLICA_READY;
+    if (!is_next) {
+        vacate(w, s, replica);
+    }
     if (NF_UNLIKELY(r->state == NF_R_ZOMBIE)) {
         nf__request_free(w, r);
     } else {
         nf__station_done(w, s, r);
     }
-    if (s->waiting.level > 0 && s->replicas[replica].state == NF_REPLICA_READY) {
-        begin(w, s, next_waiting(w, s), replica);
+    if (is_next) {
+        serve(w, s, next_waiting(w, s), replica);
     }
 }

@@ -288,3 +288,26 @@ Test(world, a_growing_queue_is_called_saturated)
     cr_assert_not(out.stations[0].is_saturated);
     cr_assert_float_eq(out.stations[0].utilization, 0.85, 0.03);
 }
+
+/* Two stages follow and come straight back to the one server: the first takes it from 1 s to 2 s, the second waits until 2 s. */
+Test(world, stages_that_come_back_take_the_server_one_by_one)
+{
+    static const struct nf_trace_row rows[] = {{0, 0, 0}};
+    static const struct nf_stage_link stages[] = {{1, 1}, {2, 1}};
+    nf_fixture_model(&f, NF_MODEL_SERVICE)->service = nf_dist_constant(1);
+    nf_fixture_station(&f, NF_STATION_SERVERS, 0, 0);
+    nf_fixture_class(&f, "detect", 0);
+    nf_fixture_class(&f, "read", 0)->is_stage = true;
+    nf_fixture_class(&f, "count", 0)->is_stage = true;
+    f.classes[0].stages = stages;
+    f.classes[0].stage_count = 2;
+    f.spec.source_count = 1;
+    nf_fixture_arrivals(&f, 0, rows, 1);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(f.row_count, 3);
+    cr_assert_eq(f.rows[1].class_ix, 1);
+    cr_assert_eq(f.rows[1].wait, 0);
+    cr_assert_eq(f.rows[2].class_ix, 2);
+    cr_assert_eq(f.rows[2].wait, ms(1000));
+    cr_assert_eq(f.rows[2].latency, ms(2000));
+}
