@@ -55,10 +55,13 @@ static double prefill_attention_s(const struct nf_llm_cost *c,
         work *=
             exp(c->prefill_slowdown * log1p(b->prefill_pairs / c->prefill_slow_pairs));
     }
-    double t = work + b->prefill_tokens * c->prefill_token_s +
-               (double)b->prefill_context * c->prefill_context_s +
-               (b->prefill_longest + 127) / 128 * c->prefill_tile_s;
-    return nf_pnorm(&c->prefill_norm, c->prefill_t0_s, t);
+    double spread = work + b->prefill_tokens * c->prefill_token_s +
+                    (double)b->prefill_context * c->prefill_context_s;
+    double one = (b->prefill_longest + 127) / 128 * c->prefill_tile_s;
+    if (one > 0) {
+        spread = cbrt(spread * spread * spread + one * one * one);
+    }
+    return nf_pnorm(&c->prefill_norm, c->prefill_t0_s, spread);
 }
 
 double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)

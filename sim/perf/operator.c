@@ -89,9 +89,9 @@ double nf_prefill_s(const struct nf_curve *c, const struct nf_silicon *s,
     double weight = c->kv_weight > 0 ? c->kv_weight : 2;
     double bytes = 2 * g->tokens * g->head_dim * (2 * g->heads + weight * g->kv_heads) +
                    2 * g->kv_bytes * g->context * g->kv_heads * g->head_dim;
-    double t =
-        work + bytes / (c->em * s->bandwidth) + c->tile_s * ceil(g->longest / TILE);
-    return pn(c->t0_s, t, c->p);
+    double spread = work + bytes / (c->em * s->bandwidth);
+    double one = c->tile_s * ceil(g->longest / TILE);
+    return pn(c->t0_s, cbrt(spread * spread * spread + one * one * one), c->p);
 }
 
 double nf_doublings(double x)

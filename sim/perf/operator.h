@@ -13,7 +13,7 @@
  *             q: 8-bit products whose activations are quantised first, 3 bytes an element.
  *         prefill attention of A query-key pairs, P new tokens after K cached ones, the longest sequence L tokens long, h heads, g KV heads of
  *         size d:
- *             t = PN(t0, C + M + tile ceil(L/128), p)
+ *             t = PN(t0, PN(C + M, tile ceil(L/128), 3), p)
  *             C = 4 A h d/(ec F) (1 + 4 A h d/(F 30 us))^slowdown
  *             M = (2 P d (2 h + kv_weight g) + 2 b K g d)/(em BW)
  *         decode attention of N sequences of total length S, KV cache of b bytes an element:

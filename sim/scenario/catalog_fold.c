@@ -178,17 +178,44 @@ static bool has(const struct nf__curve_entry *e)
     return e->cite.at.node != NULL;
 }
 
-static struct nf_curve curve(const struct nf__curve_entry *e, enum nf_provenance *weakest)
+static double known(double x, double otherwise)
+{
+    return isnan(x) ? otherwise : x;
+}
+
+static struct nf_curve curve(struct nf_load *load, struct nf__curve_entry *e,
+                             enum nf_provenance *weakest)
 {
     if (!has(e)) {
         return (struct nf_curve){0};
     }
-    *weakest = weaker((int)*weakest, e->cite.origin);
-    return (struct nf_curve){.t0_s = e->t0,
-                             .ec = isnan(e->ec) ? 0 : e->ec,
-                             .em = e->em,
-                             .p = isnan(e->p) ? 1 : e->p,
-                             .extra = isnan(e->extra) ? 0 : e->extra};
+    *weakest = weaker(*weakest, e->cite.origin);
+    if (e->shortest >= e->longest) { /* false for NAN: no range given */
+        (void)nf_object_error(load, &e->cite.at, "shortest", NF_E_IMPOSSIBLE, NULL,
+                              "an empty range: the shortest fitted time is %g s, the "
+                              "longest %g s",
+                              e->shortest, e->longest);
+    }
+    const struct nf_curve *c = &e->curve;
+    return (struct nf_curve){.t0_s = c->t0_s,
+                             .ec = known(c->ec, 0),
+                             .em = c->em,
+                             .p = known(c->p, 1),
+                             .extra = known(c->extra, 0),
+                             .t0_log_s = known(c->t0_log_s, 0),
+                             .k_fill = known(c->k_fill, 0),
+                             .k_start = known(c->k_start, 0),
+                             .n_start = known(c->n_start, 0),
+                             .tile_fill = known(c->tile_fill, 0),
+                             .wave = known(c->wave, 0),
+                             .slowdown = known(c->slowdown, 0),
+                             .em_drop = known(c->em_drop, 0),
+                             .p_growth = known(c->p_growth, 0),
+                             .kv_weight = known(c->kv_weight, 0),
+                             .tile_s = known(c->tile_s, 0),
+                             .query_head_s = known(c->query_head_s, 0),
+                             .doubling_s = known(c->doubling_s, 0),
+                             .cache_speedup = known(c->cache_speedup, 0)};
 }
 
 static void fold_allreduce(struct nf_load *load, struct nf__profile_entry *e,
@@ -208,7 +235,7 @@ static void fold_allreduce(struct nf_load *load, struct nf__profile_entry *e,
                                   r[i].cite.at.name);
             continue;
         }
-        k->allreduce[index] = (struct nf_allreduce){r[i].t0, r[i].bus_bandwidth};
+        k->allreduce[index] = (struct nf_allreduce){r[i].curve.t0_s, r[i].bus_bandwidth};
         k->provenance = weaker((int)k->provenance, r[i].cite.origin);
     }
 }
@@ -243,7 +270,7 @@ static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
         return;
     }
     for (int p = 0; p < NF_PRECISIONS; p++) {
-        k->gemm[p] = curve(&e->gemm.of[p], &k->provenance);
+        k->gemm[p] = curve(load, &e->gemm.of[p], &k->provenance);
         if (has(&e->gemm.of[p]) && !(device->peak[p] > 0)) {
             (void)nf_object_error(load, &e->gemm.of[p].cite.at, "", NF_E_IMPOSSIBLE, NULL,
                                   "%s has no %s peak", e->device,
@@ -251,10 +278,10 @@ static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
         }
     }
     enum nf_provenance ignored = NF_MEASURED;
-    k->prefill_attention = curve(&e->prefill, &k->provenance);
-    k->decode_attention = curve(&e->decode, &k->provenance);
-    k->elementwise = curve(&e->elementwise, &k->provenance);
-    k->network = curve(&e->network, &ignored);
+    k->prefill_attention = curve(load, &e->prefill, &k->provenance);
+    k->decode_attention = curve(load, &e->decode, &k->provenance);
+    k->elementwise = curve(load, &e->elementwise, &k->provenance);
+    k->network = curve(load, &e->network, &ignored);
     fold_allreduce(load, e, k);
     if (has(&e->prefill) && !(k->mixed_factor > 0)) {
         (void)nf_object_error(load, &e->at, "mixed_factor", NF_E_KEY, NULL,

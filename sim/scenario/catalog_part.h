@@ -84,7 +84,9 @@ struct nf__link_entry {
 
 struct nf__curve_entry {
     struct nf__cite cite;
-    double t0, ec, em, p, extra, bus_bandwidth, error_median, error_p90;
+    struct nf_curve curve; /* NAN: absent */
+    double bus_bandwidth, error_median, error_p90, shortest, longest;
+    int64_t rows;
 };
 
 struct nf__gemm_entry {

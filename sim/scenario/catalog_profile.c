@@ -9,32 +9,75 @@
         .high = (high_), .flags = (more),                                                \
         .offset = offsetof(struct nf__curve_entry, member_), .help = "See README.md."    \
     }
-#define T0 CURVE("t0", t0, NF_DIM_TIME, 0, 1, NF_REQUIRED)
-#define EC CURVE("ec", ec, NF_DIM_NONE, 0, 1, NF_REQUIRED | NF_ABOVE_LOW)
-#define EM CURVE("em", em, NF_DIM_NONE, 0, 1, NF_REQUIRED | NF_ABOVE_LOW)
-#define P  CURVE("p", p, NF_DIM_NONE, 1, 20, NF_REQUIRED)
-#define ERRORS                                                                           \
+#define T0 CURVE("t0", curve.t0_s, NF_DIM_TIME, 0, 1, NF_REQUIRED)
+#define EC CURVE("ec", curve.ec, NF_DIM_NONE, 0, 1, NF_REQUIRED | NF_ABOVE_LOW)
+#define EM CURVE("em", curve.em, NF_DIM_NONE, 0, 1, NF_REQUIRED | NF_ABOVE_LOW)
+#define P  CURVE("p", curve.p, NF_DIM_NONE, 1, 30, NF_REQUIRED)
+#define FITTED                                                                           \
     CURVE("error_median", error_median, NF_DIM_FRACTION, 0, 1, 0),                       \
-        CURVE("error_p90", error_p90, NF_DIM_FRACTION, 0, 1, 0)
-#define CITE NF__CITE_FIELDS(struct nf__curve_entry)
+        CURVE("error_p90", error_p90, NF_DIM_FRACTION, 0, 10, 0),                        \
+        CURVE("shortest", shortest, NF_DIM_TIME, 0, 1e6, NF_ABOVE_LOW),                  \
+        CURVE("longest", longest, NF_DIM_TIME, 0, 1e6, NF_ABOVE_LOW),                    \
+    {                                                                                    \
+        .key = "rows", .kind = NF_FIELD_INT, .low = 1, .high = 1e9,                      \
+        .offset = offsetof(struct nf__curve_entry, rows),                                \
+        .help = "Measured rows that were fitted or held out."                            \
+    }
+#define MORE(name, member, dim, high_) CURVE(name, curve.member, dim, 0, high_, 0)
+#define SPEEDUP                        MORE("cache_speedup", cache_speedup, NF_DIM_NONE, 100)
+#define SLOWDOWN                       MORE("slowdown", slowdown, NF_DIM_NONE, 1)
+#define CITE                           NF__CITE_FIELDS(struct nf__curve_entry)
 
 static const struct nf_field gemm_fields[] = {
-    T0,     EC,  EM, P, CURVE("quantise", extra, NF_DIM_NONE, 0, 1, NF_ABOVE_LOW),
-    ERRORS, CITE};
-static const struct nf_field roofline_fields[] = {T0, EC, EM, P, ERRORS, CITE};
+    T0,
+    EC,
+    EM,
+    P,
+    CURVE("quantise", curve.extra, NF_DIM_NONE, 0, 1, NF_ABOVE_LOW),
+    MORE("t0_log", t0_log_s, NF_DIM_TIME, 1),
+    MORE("k_fill", k_fill, NF_DIM_NONE, 1e5),
+    MORE("k_start", k_start, NF_DIM_NONE, 1e5),
+    MORE("n_start", n_start, NF_DIM_NONE, 1e5),
+    MORE("tile_fill", tile_fill, NF_DIM_NONE, 1e4),
+    MORE("wave", wave, NF_DIM_NONE, 1),
+    SLOWDOWN,
+    MORE("em_drop", em_drop, NF_DIM_NONE, 0.9),
+    MORE("p_growth", p_growth, NF_DIM_NONE, 4),
+    FITTED,
+    CITE};
+static const struct nf_field prefill_fields[] = {
+    T0,
+    EC,
+    EM,
+    P,
+    MORE("kv_weight", kv_weight, NF_DIM_NONE, 100),
+    MORE("tile", tile_s, NF_DIM_TIME, 1),
+    SLOWDOWN,
+    FITTED,
+    CITE};
+static const struct nf_field network_fields[] = {T0, EC, EM, P, FITTED, CITE};
 static const struct nf_field decode_fields[] = {
-    T0, EM, P, CURVE("per_kv_head", extra, NF_DIM_TIME, 0, 1, NF_REQUIRED), ERRORS, CITE};
-static const struct nf_field elementwise_fields[] = {T0, EM, CITE};
+    T0,
+    EM,
+    P,
+    CURVE("per_kv_head", curve.extra, NF_DIM_TIME, 0, 1, NF_REQUIRED),
+    MORE("per_query_head", query_head_s, NF_DIM_TIME, 1),
+    MORE("per_doubling", doubling_s, NF_DIM_TIME, 1),
+    SPEEDUP,
+    FITTED,
+    CITE};
+static const struct nf_field elementwise_fields[] = {T0, EM, SPEEDUP, FITTED, CITE};
 static const struct nf_field allreduce_fields[] = {T0,
                                                    CURVE("bus_bandwidth", bus_bandwidth,
                                                          NF_DIM_BANDWIDTH, 0, 1e15,
                                                          NF_REQUIRED | NF_ABOVE_LOW),
-                                                   CITE};
+                                                   FITTED, CITE};
 
 #define CURVE_TABLE(name, fields)                                                        \
     NF_TABLE(name, "Constants of a class of operations.", struct nf__curve_entry, fields)
 static const struct nf_table gemm_curve = CURVE_TABLE("matrix product", gemm_fields);
-static const struct nf_table roofline = CURVE_TABLE("operation", roofline_fields);
+static const struct nf_table prefill = CURVE_TABLE("prefill attention", prefill_fields);
+static const struct nf_table network = CURVE_TABLE("network", network_fields);
 static const struct nf_table decode = CURVE_TABLE("decode attention", decode_fields);
 static const struct nf_table elementwise =
     CURVE_TABLE("element-wise pass", elementwise_fields);
@@ -83,10 +126,10 @@ static const struct nf_field profile_fields[] = {
      .offset = offsetof(struct nf__profile_entry, sources),
      .help = "The sources that the constants name."},
     CLASS("gemm", &precision_table, gemm),
-    CLASS("prefill_attention", &roofline, prefill),
+    CLASS("prefill_attention", &prefill, prefill),
     CLASS("decode_attention", &decode, decode),
     CLASS("elementwise", &elementwise, elementwise),
-    CLASS("network", &roofline, network),
+    CLASS("network", &network, network),
     {.key = "allreduce",
      .kind = NF_FIELD_NAMED,
      .table = &allreduce,
