@@ -50,6 +50,6 @@ bool nf_cli_shows_progress(const struct nf_cli *cli);
 
 /* The verbs, one a file verb_NAME.c. */
 extern const struct nf_verb nf_verb_run, nf_verb_check, nf_verb_schema, nf_verb_catalog,
-    nf_verb_plot, nf_verb_validate;
+    nf_verb_plot, nf_verb_validate, nf_verb_calibrate;
 
 #endif

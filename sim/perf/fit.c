@@ -327,8 +327,7 @@ static size_t count_sites(struct nf_sample *const *samples, size_t count, bool h
     size_t n = 0, distinct = 0;
     for (size_t i = 0; i < count; i++) {
         if (samples[i]->is_held_out == held_out) {
-            sites[n++] =
-                (double)(samples[i]->site >> 11); /* 53 bits are distinct enough */
+            sites[n++] = (double)(samples[i]->site & ((UINT64_C(1) << 53) - 1));
         }
     }
     qsort(sites, n, sizeof *sites, by_value);

@@ -1,0 +1,193 @@
+/* nearfar calibrate fit: measured operations to a calibration profile. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/columns.h"
+#include "experiment/calibrate.h"
+
+static const struct nf_place command_line;
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static const struct nf_device *device_of(struct nf_cli *cli, const struct nf_catalog *c,
+                                         const char *file)
+{
+    const char *name = nf_options_value(&cli->args, "--device");
+    const struct nf_device *d =
+        name ? nf_catalog_device(c, name) : nf_calibrate_device(c, base_name(file));
+    if (!d) {
+        const char *near =
+            name ? nf_text_nearest(name, nf_catalog_names(c, "devices")) : NULL;
+        (void)nf_diag_add(&cli->diags, NF_E_REFERENCE, command_line, "--device",
+                          near ? nf_arena_printf(&cli->arena, "did you mean %s?", near)
+                               : "nearfar catalog devices lists them",
+                          name ? "no device is called \"%s\""
+                               : "which device is this? \"%s\" does not start with the "
+                                 "name of one",
+                          name ? name : base_name(file));
+    }
+    return d;
+}
+
+static const struct nf_llm_arch *model_of(struct nf_cli *cli, const struct nf_catalog *c,
+                                          const char *file)
+{
+    const char *name = nf_options_value(&cli->args, "--model");
+    const struct nf_llm_arch *a =
+        name ? nf_catalog_llm(c, name) : nf_calibrate_model(c, file);
+    if (name && !a) {
+        (void)nf_diag_add(&cli->diags, NF_E_REFERENCE, command_line, "--model",
+                          "nearfar catalog models lists them",
+                          "no language model is called \"%s\"", name);
+    }
+    return a;
+}
+
+/* --base FILE, or the device's profile in the catalogue; --base none: neither. */
+static const char *base_of(struct nf_cli *cli, const struct nf_catalog *c,
+                           const struct nf_device *device)
+{
+    const char *given = nf_options_value(&cli->args, "--base");
+    if (given) {
+        return strcmp(given, "none") == 0 ? NULL : given;
+    }
+    const struct nf_calibration *k = nf_catalog_calibration(c, device->name);
+    return k ? nf_arena_printf(&cli->arena, "%s/results/calibration/%s.yaml",
+                               cli->data_root, k->name)
+             : NULL;
+}
+
+static void print_summary(struct nf_cli *cli, const struct nf_calibration_fit *r)
+{
+    struct nf_columns t;
+    nf_columns_init(&t, "lrrrrrr", &cli->arena);
+    static const char *const head[] = {"class",    "rows",  "fitted", "held out",
+                                       "median %", "P90 %", "bias %"};
+    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++) {
+        nf_columns_cell(&t, "%s", head[i]);
+    }
+    for (size_t i = 0; i < r->class_count; i++) {
+        const struct nf_calibrated *k = &r->classes[i];
+        const struct nf_error *e = &k->fit.held_out;
+        bool is_gemm = k->operation == NF_OPERATION_GEMM;
+        nf_columns_cell(&t, "%s%s%s", nf_operation_name(k->operation), is_gemm ? " " : "",
+                        is_gemm ? nf_precision_name(k->precision) : "");
+        nf_columns_cell(&t, "%zu", k->rows);
+        nf_columns_cell(&t, "%zu", k->fit.fitted.rows);
+        nf_columns_cell(&t, "%zu", e->rows);
+        nf_columns_cell(&t, "%.1f", 100 * e->median);
+        nf_columns_cell(&t, "%.1f", 100 * e->p90);
+        nf_columns_cell(&t, "%+.1f", 100 * e->bias);
+    }
+    nf_columns_print(&t, 0, &cli->out);
+    nf_text_add(&cli->out,
+                "Errors are those of held-out shapes. Rows that are neither fitted nor "
+                "held out had their weights in the cache,\nor are not modelled.\n");
+}
+
+static int write_profile(struct nf_cli *cli, const char *path, const struct nf_text *text)
+{
+    if (nf_file_check_target(path, &cli->diags) != NF_OK) {
+        return nf_cli_status(cli, NF_EXIT_ENVIRONMENT);
+    }
+    const char *temporary = nf_file_temporary(path, &cli->arena);
+    FILE *f = fopen(temporary, "wb");
+    bool ok = f && fwrite(text->data, 1, text->length, f) == text->length;
+    ok = f && fclose(f) == 0 && ok;
+    if (!ok) {
+        (void)remove(temporary);
+        (void)nf_diag_add(&cli->diags, NF_E_IO, command_line, "-o", NULL,
+                          "cannot write \"%s\"", path);
+        return NF_EXIT_ENVIRONMENT;
+    }
+    return nf_file_publish(temporary, path, &cli->diags) == NF_OK
+               ? NF_EXIT_DONE
+               : nf_cli_status(cli, NF_EXIT_ENVIRONMENT);
+}
+
+static int fit(struct nf_cli *cli, const struct nf_catalog *catalog)
+{
+    const struct nf_arguments *a = &cli->args;
+    struct nf_calibrate c = {.catalog = catalog,
+                             .files = a->operands + 1,
+                             .file_count = a->operand_count - 1,
+                             .source = nf_options_value(a, "--source"),
+                             .date = nf_options_value(a, "--date")};
+    c.device = device_of(cli, catalog, c.files[0]);
+    c.arch = model_of(cli, catalog, c.files[0]);
+    if (cli->diags.errors > 0) {
+        return NF_EXIT_INPUT;
+    }
+    c.base = base_of(cli, catalog, c.device);
+    struct nf_calibration_fit result;
+    struct nf_text text = {0};
+    int status = NF_EXIT_DONE;
+    const char *output = nf_options_value(a, "--output");
+    if (nf_calibrate_run(&c, &cli->arena, &cli->diags, &result, &text) != NF_OK) {
+        status = nf_cli_status(cli, NF_EXIT_INPUT);
+    } else if (output) {
+        status = write_profile(cli, output, &text);
+        print_summary(cli, &result);
+    } else {
+        nf_text_add_n(&cli->out, text.data, text.length);
+    }
+    nf_text_fini(&text);
+    return status;
+}
+
+static int run(struct nf_cli *cli)
+{
+    const struct nf_catalog *catalog = NULL;
+    if (strcmp(cli->args.operands[0], "fit") != 0) {
+        (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, "calibrate",
+                          "nearfar calibrate fit FILE...", "unknown subject \"%s\"",
+                          cli->args.operands[0]);
+        return NF_EXIT_INPUT;
+    }
+    if (nf_catalog_load(cli->data_root, &cli->arena, &cli->diags, &catalog) != NF_OK) {
+        return nf_cli_status(cli, NF_EXIT_INPUT);
+    }
+    return fit(cli, catalog);
+}
+
+static const struct nf_option options[] = {
+    {.name = "--device",
+     .value = "NAME",
+     .help = "device that was measured (default: the one the first file is named after)"},
+    {.name = "--model",
+     .value = "NAME",
+     .help = "model whose layers were measured (default: the one in the first path)"},
+    {.name = "--source", .value = "TEXT", .help = "where the files come from"},
+    {.name = "--date", .value = "DATE", .help = "of the source (default: of the files)"},
+    {.name = "--base",
+     .value = "FILE",
+     .help = "profile whose other classes are kept, or none (default: the device's)"},
+    {.name = "--output", .letter = "-o", .value = "FILE", .help = "where to write it"},
+};
+
+const struct nf_verb nf_verb_calibrate = {
+    .name = "calibrate",
+    .operands = "fit FILE...",
+    .sentence = "Fit the constants of a calibration profile to measured operations.",
+    .examples = {"nearfar calibrate fit h100_sxm_gemm.csv -o h100.yaml",
+                 "nearfar calibrate fit l40s_*.csv --source \"ai-dynamo/aiconfigurator\"",
+                 "nearfar calibrate fit RTX4090/Llama-3.1-8B/bf16/tp1/*.csv --device "
+                 "RTX4090"},
+    .notes =
+        "Files: gemm_dtype, m, n, k, latency_us; num_heads, num_key_value_heads, "
+        "head_dim, batch_size, ctx,\nlatency_us (named ..._context_... or "
+        "..._generation_...); dense.csv, per_sequence.csv and\nattention.csv of an "
+        "LLMServingSim profile. Every second shape is kept from the fit, and the\nerrors "
+        "are told on those. Without -o the profile goes to stdout.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .operands_min = 2,
+    .operands_max = 64,
+    .run = run,
+};

@@ -1,0 +1,284 @@
+#include "experiment/calibrate_write.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/units.h"
+
+enum { BASE_BYTES_MAX = 1 << 20 };
+
+static const struct nf_place nowhere;
+
+/* The top-level keys of the classes, in the order of a profile. */
+static const char *key_of(enum nf_operation o)
+{
+    switch (o) {
+    case NF_OPERATION_GEMM:
+        return "gemm";
+    case NF_OPERATION_PREFILL:
+        return "prefill_attention";
+    case NF_OPERATION_DECODE:
+        return "decode_attention";
+    case NF_OPERATION_ELEMENTWISE:
+        return "elementwise";
+    default:
+        return "mixed_factor";
+    }
+}
+
+static bool is_fitted(const struct nf__profile_text *t, const char *key)
+{
+    for (size_t i = 0; i < t->result->class_count; i++) {
+        if (strcmp(key_of(t->result->classes[i].operation), key) == 0) {
+            return true;
+        }
+    }
+    return strcmp(key, "mixed_factor") == 0 && !isnan(t->result->mixed_factor);
+}
+
+static const char *quantity(double value, enum nf_dimension dimension, char buf[64])
+{
+    if (dimension == NF_DIM_NONE) {
+        snprintf(buf, 64, "%.4g", value);
+    } else if (dimension == NF_DIM_TIME && value < 1e-9) {
+        snprintf(buf, 64, "0us");
+    } else {
+        nf_units_format(value, dimension, false, buf, 64);
+        char *blank = strchr(buf, ' ');
+        if (blank) {
+            memmove(blank, blank + 1, strlen(blank));
+        }
+    }
+    return buf;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Does the file hold rows of this class? */
+static bool holds(const struct nf_samples *f, const struct nf_calibrated *k)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].operation == k->operation && !f->items[i].not_predicted &&
+            (k->operation != NF_OPERATION_GEMM ||
+             f->items[i].precision == k->precision)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A source a class: the files that it was fitted to. */
+static void add_source(const struct nf__profile_text *t, const char *name,
+                       const struct nf_calibrated *k)
+{
+    nf_text_printf(t->out, "  %s: {date: %s, text: \"", name, t->date);
+    if (t->c->source) {
+        nf_text_printf(t->out, "%s: ", t->c->source);
+    }
+    bool is_first = true;
+    for (size_t i = 0; i < t->c->file_count; i++) {
+        if (k && !holds(&t->files[i], k)) {
+            continue;
+        }
+        nf_text_printf(t->out, "%s%s (sha256 %s, %zu rows)", is_first ? "" : ", ",
+                       base_name(t->c->files[i]), t->files[i].csv.sha256,
+                       t->files[i].count);
+        is_first = false;
+    }
+    nf_text_add(t->out, "\"}\n");
+}
+
+static const char *source_name(const struct nf_calibrated *k, char buf[64])
+{
+    if (k->operation == NF_OPERATION_GEMM) {
+        snprintf(buf, 64, "rows-gemm-%s", nf_precision_name(k->precision));
+    } else {
+        snprintf(buf, 64, "rows-%s", nf_operation_name(k->operation));
+    }
+    return buf;
+}
+
+static const char *origin_of(const struct nf__profile_text *t)
+{
+    return t->c->source ? "published" : "measured";
+}
+
+static void add_class(const struct nf__profile_text *t, const struct nf_calibrated *k)
+{
+    char buf[64];
+    size_t n = 0;
+    const struct nf_parameter *p = nf_parameters(k->operation, &n);
+    struct nf_curve curve = k->fit.curve;
+    if (k->operation == NF_OPERATION_GEMM) {
+        nf_text_printf(t->out, "  %s: {", nf_precision_name(k->precision));
+    } else {
+        nf_text_printf(t->out, "%s: {", key_of(k->operation));
+    }
+    for (size_t i = 0; i < n; i++) {
+        double v = *nf_parameter_of(&curve, &p[i]);
+        if (v > 0 || !p[i].is_optional) {
+            nf_text_printf(t->out, "%s: %s, ", p[i].key,
+                           quantity(v, p[i].dimension, buf));
+        }
+    }
+    const struct nf_error *e = &k->fit.held_out;
+    nf_text_printf(t->out, "error_median: %.1f%%, error_p90: %.1f%%, ", 100 * e->median,
+                   100 * e->p90);
+    nf_text_printf(t->out, "shortest: %s, ",
+                   quantity(k->fit.shortest_s, NF_DIM_TIME, buf));
+    nf_text_printf(t->out, "longest: %s, rows: %zu, ",
+                   quantity(k->fit.longest_s, NF_DIM_TIME, buf),
+                   k->fit.fitted.rows + e->rows);
+    nf_text_printf(t->out, "origin: %s, source: %s, note: \"", origin_of(t),
+                   source_name(k, buf));
+    nf_text_printf(t->out,
+                   "fitted to %zu rows of %zu shapes; errors on %zu rows of %zu "
+                   "other shapes\"}\n",
+                   k->fit.fitted.rows, k->fit.sites, e->rows, k->fit.held_out_sites);
+}
+
+static void add_fitted(const struct nf__profile_text *t)
+{
+    bool is_gemm = false;
+    for (size_t i = 0; i < t->result->class_count; i++) {
+        const struct nf_calibrated *k = &t->result->classes[i];
+        if (k->operation == NF_OPERATION_GEMM && !is_gemm) {
+            nf_text_add(t->out, "\ngemm:\n");
+        } else if (k->operation != NF_OPERATION_GEMM && is_gemm) {
+            nf_text_add(t->out, "\n");
+        }
+        is_gemm = k->operation == NF_OPERATION_GEMM;
+        add_class(t, k);
+    }
+    if (!isnan(t->result->mixed_factor)) {
+        nf_text_printf(
+            t->out,
+            "\n# Decode attention inside a step that also prefills, over decode "
+            "attention alone.\nmixed_factor: {value: %.3g, origin: %s, source: "
+            "rows-mixed, note: \"median of %zu rows\"}\n",
+            t->result->mixed_factor, origin_of(t), t->result->mixed_rows);
+    }
+}
+
+/* ---- what the base profile knows besides ---- */
+
+/* The end of the block that starts at `s`: the next line that starts in the first column with something else than a blank line or an
+ * indented one; comments before a key belong to the key. */
+static const char *block_end(const char *s)
+{
+    const char *line = strchr(s, '\n');
+    while (line && (line[1] == ' ' || line[1] == '\n')) {
+        line = strchr(line + 1, '\n');
+    }
+    return line && line[1] ? line + 1 : s + strlen(s);
+}
+
+static void copy_block(const struct nf__profile_text *t, const char *from,
+                       const char *end)
+{
+    while (end > from && end[-1] == '\n') {
+        end--;
+    }
+    nf_text_add_n(t->out, from, (size_t)(end - from));
+    nf_text_add(t->out, "\n");
+}
+
+/* Top-level blocks of the base that `wanted` accepts; comments travel with the key below them. */
+static void copy_blocks(const struct nf__profile_text *t, const char *text,
+                        bool is_sources)
+{
+    static const char *const own[] = {"format", "device", "about"};
+    const char *comment = NULL;
+    while (*text) {
+        const char *end = block_end(text);
+        if (*text == '#') {
+            comment = comment ? comment : text;
+            text = end;
+            continue;
+        }
+        size_t length = strcspn(text, ":");
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)(length < 63 ? length : 63), text);
+        bool is_own = false;
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+            is_own = is_own || strcmp(key, own[i]) == 0;
+        }
+        if (strcmp(key, "sources") == 0) {
+            if (is_sources) {
+                copy_block(t, strchr(text, '\n') + 1, end);
+            }
+        } else if (!is_sources && !is_own && !is_fitted(t, key)) {
+            nf_text_add(t->out, "\n");
+            copy_block(t, comment ? comment : text, end);
+        }
+        comment = NULL;
+        text = end;
+    }
+}
+
+/* Lines of the base's sources that come from an earlier fit would stand there twice. */
+static void copy_sources(const struct nf__profile_text *t, const char *text)
+{
+    size_t start = t->out->length;
+    copy_blocks(t, text, true);
+    char *from = t->out->data + start, *to = from;
+    while (*from) {
+        size_t length = strcspn(from, "\n") + 1;
+        bool is_row = nf_text_starts_with(from, "  rows-");
+        if (!is_row) {
+            memmove(to, from, length);
+            to += length;
+        }
+        from += length;
+    }
+    *to = '\0';
+    t->out->length = (size_t)(to - t->out->data);
+}
+
+enum nf_status nf__calibrate_write(const struct nf__profile_text *t)
+{
+    const char *base = NULL;
+    size_t length = 0;
+    char buf[64];
+    if (t->c->base) {
+        enum nf_status s = nf_file_read(t->c->base, BASE_BYTES_MAX, nowhere, t->arena,
+                                        &base, &length, t->diags);
+        if (s != NF_OK) {
+            return s;
+        }
+    }
+    nf_text_printf(
+        t->out,
+        "# Constants of %s, fitted by `nearfar calibrate fit`: least squares of log "
+        "residuals, soft L1 loss (0.05), every second shape\n# held out. README.md tells "
+        "what they mean, sim/perf/operator.h has the formulas.\n"
+        "format: 1\ndevice: %s\n",
+        t->c->device->name, t->c->device->name);
+    const char *about = base ? strstr(base, "\nabout:") : NULL;
+    if (about) {
+        nf_text_add_n(t->out, about + 1, strcspn(about + 1, "\n"));
+    } else {
+        nf_text_printf(t->out, "about: \"%s\"", t->c->device->name);
+    }
+    nf_text_add(t->out, "\n\nsources:\n");
+    for (size_t i = 0; i < t->result->class_count; i++) {
+        add_source(t, source_name(&t->result->classes[i], buf), &t->result->classes[i]);
+    }
+    if (!isnan(t->result->mixed_factor)) {
+        add_source(t, "rows-mixed", NULL);
+    }
+    if (base) {
+        copy_sources(t, base);
+    }
+    add_fitted(t);
+    if (base) {
+        copy_blocks(t, base, false);
+    }
+    return NF_OK;
+}
