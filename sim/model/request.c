@@ -147,6 +147,9 @@ void nf__request_end(struct nf_world *w, struct nf_request *r,
     if (r->is_measured && w->writes_rows) {
         write_row(w, r, outcome, at - r->arrival);
     }
+    if (NF_UNLIKELY(w->has_clients)) {
+        nf__traffic_answered(w, r, at);
+    }
 }
 
 NF_NOINLINE static void offer_stages(struct nf_world *w, struct nf_request *r)

@@ -165,7 +165,8 @@ enum nf_arrival_kind {
     NF_ARRIVAL_RENEWAL,  /* gaps from a distribution */
     NF_ARRIVAL_MMPP,
     NF_ARRIVAL_NHPP,
-    NF_ARRIVAL_TRACE
+    NF_ARRIVAL_TRACE,
+    NF_ARRIVAL_CLOSED /* clients that wait for their answer before they ask again */
 };
 
 struct nf_mmpp_state {
@@ -196,6 +197,9 @@ struct nf_arrival_spec {
     size_t profile_count;
     const struct nf_trace_row *trace; /* TRACE */
     size_t trace_count;
+    uint32_t clients;     /* CLOSED: all ask for the first time at time 0 */
+    struct nf_dist think; /* CLOSED: seconds from any outcome to the client's next request */
+    uint64_t requests;    /* CLOSED: of all clients together; 0: no limit */
 };
 
 enum nf_residency { NF_RESIDENCY_ANY, NF_RESIDENCY_ON_PREMISES };

@@ -188,6 +188,8 @@ static nf_time next_time(struct nf_source *s)
         return next_mmpp(s);
     case NF_ARRIVAL_NHPP:
         return next_nhpp(s);
+    case NF_ARRIVAL_CLOSED:
+        return NF_TIME_NEVER; /* the answers bring them */
     case NF_ARRIVAL_TRACE:
     default:
         return s->position < a->trace_count ? a->trace[s->position++].at : NF_TIME_NEVER;
@@ -200,6 +202,34 @@ static void schedule_next(struct nf_world *w, struct nf_source *s, uint32_t ix)
     if (at <= w->spec->duration) {
         nf__schedule(w, at, NF_EV_ARRIVAL, ix, 0);
         s->ahead = next_time(s);
+    }
+}
+
+/* ---- clients ---- */
+
+static void clients_init(struct nf_world *w, struct nf_source *s, uint32_t ix)
+{
+    const struct nf_arrival_spec *a = &s->spec->arrivals;
+    NF_ASSERT(a->clients > 0);
+    w->has_clients = true;
+    for (uint32_t i = 0; i < a->clients && (a->requests == 0 || i < a->requests); i++) {
+        nf__schedule(w, 0, NF_EV_ARRIVAL, ix, 0);
+        s->asked++;
+    }
+}
+
+void nf__traffic_answered(struct nf_world *w, const struct nf_request *r, nf_time at)
+{
+    struct nf_source *s = &w->sources[r->source];
+    const struct nf_arrival_spec *a = &s->spec->arrivals;
+    if (a->kind != NF_ARRIVAL_CLOSED || r->class_ix != s->drawer.class_ix ||
+        (a->requests > 0 && s->asked >= a->requests)) {
+        return;
+    }
+    nf_time next = later(at, nf_dist_sample(&a->think, &s->arrival));
+    if (next <= w->spec->duration) {
+        s->asked++;
+        nf__schedule(w, next, NF_EV_ARRIVAL, r->source, 0);
     }
 }
 
@@ -219,6 +249,9 @@ void nf__traffic_init(struct nf_world *w)
         if (s->spec->arrivals.kind == NF_ARRIVAL_MMPP) {
             s->state_end = later(0, nf_stream_exponential(&s->arrival) *
                                         s->spec->arrivals.states[0].dwell_s);
+        }
+        if (s->spec->arrivals.kind == NF_ARRIVAL_CLOSED) {
+            clients_init(w, s, i);
         }
         s->ahead = next_time(s);
         schedule_next(w, s, i);

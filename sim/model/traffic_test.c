@@ -170,3 +170,37 @@ Test(traffic, two_policies_see_the_same_requests)
     cr_assert_eq(f.rows[0].station, 1);
     expect_same_first_class();
 }
+
+/* ---- clients that wait for their answers ---- */
+
+/* Three clients, one server of 1 s, no thinking: after the first round each waits for the two others, 3 s a request. */
+Test(traffic, clients_without_thought_take_turns)
+{
+    f.stations[0].servers = 1;
+    f.models[0].service = nf_dist_constant(1);
+    f.spec.duration = 1000 * NF_SECOND;
+    f.sources[0].arrivals =
+        (struct nf_arrival_spec){.kind = NF_ARRIVAL_CLOSED, .clients = 3, .requests = 20};
+    f.sources[0].arrivals.think = nf_dist_constant(0);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.counts.outcome[NF_COMPLETED], 20);
+    cr_assert_eq(f.row_count, 20);
+    for (size_t i = 0; i < 20; i++) {
+        nf_time expected = (nf_time)(i < 3 ? i + 1 : 3) * NF_SECOND;
+        cr_assert_eq(f.rows[i].latency, expected, "request %zu", i);
+    }
+}
+
+/* The machine repairman (M/M/1//N; Kleinrock 1975, section 3.8): N = 4 clients, thinking 3 s, served 1 s in the mean.
+ * p0 = 1/sum N!/(N-k)! (1/3)^k = 1/(1 + 4/3 + 12/9 + 24/27 + 24/81) = 0.206107; throughput 1 - p0 a second. */
+Test(traffic, thinking_clients_are_the_machine_repairman)
+{
+    f.stations[0].servers = 1;
+    f.models[0].service = nf_dist_exponential(1);
+    f.spec.duration = 40000 * NF_SECOND;
+    f.sources[0].arrivals =
+        (struct nf_arrival_spec){.kind = NF_ARRIVAL_CLOSED, .clients = 4};
+    f.sources[0].arrivals.think = nf_dist_exponential(3);
+    nf_fixture_run(&f, &out);
+    cr_assert_float_eq(out.stations[0].utilization, 1 - 0.206107, 0.012);
+}

@@ -119,6 +119,7 @@ struct nf_source {
     nf_time state_end; /* MMPP */
     nf_time ahead;     /* time of the last arrival drawn: the one after the next */
     size_t arrived;    /* trace rows */
+    uint64_t asked;    /* CLOSED: requests brought so far */
     double mean_gap_s; /* POISSON */
 };
 
@@ -290,6 +291,7 @@ struct nf_world {
     nf_time now;
     uint64_t events, trajectory;
     bool is_measuring, writes_rows;
+    bool has_clients; /* a source is CLOSED */
     nf_time measure_start;
     uint32_t quarter;
 
@@ -335,6 +337,8 @@ void nf__request_stream(const struct nf_world *w, const struct nf_request *r,
 /* traffic.c */
 void nf__traffic_init(struct nf_world *w);
 void nf__traffic_arrive(struct nf_world *w, uint32_t source);
+void nf__traffic_answered(struct nf_world *w, const struct nf_request *r,
+                          nf_time at); /* CLOSED: a client has its outcome */
 
 /* gateway.c */
 void nf__gateway_init(struct nf_world *w);
