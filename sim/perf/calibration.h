@@ -63,6 +63,8 @@ struct nf_calibration {
     struct nf_curve prefill_attention;
     struct nf_curve decode_attention;
     struct nf_curve elementwise; /* t0_s per fused pass, em */
+    double
+        long_attention_ec; /* over tens of thousands of tokens, none masked; 0: not known */
     struct nf_allreduce allreduce[NF_RANKS_MAX_LOG2];
     double mixed_factor; /* mu: decode attention inside a step that also prefills */
 };

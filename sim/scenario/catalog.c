@@ -290,6 +290,21 @@ const struct nf_dnn_model *nf_catalog_dnn(const struct nf_catalog *c, const char
     return NULL;
 }
 
+const struct nf_diffusion_model *nf_catalog_diffusion(const struct nf_catalog *c,
+                                                      const char *name,
+                                                      struct nf_diffusion_job *job)
+{
+    for (size_t i = 0; i < c->diffusion_count; i++) {
+        if (strcmp(c->diffusions[i].name, name) == 0) {
+            if (job != NULL) {
+                *job = c->jobs[i];
+            }
+            return &c->diffusions[i];
+        }
+    }
+    return NULL;
+}
+
 const struct nf_llm_arch *nf_catalog_llm(const struct nf_catalog *c, const char *name)
 {
     for (size_t i = 0; i < c->llm_count; i++) {

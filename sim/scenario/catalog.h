@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "perf/diffusion.h"
 #include "perf/dnn.h"
 #include "perf/llm.h"
 
@@ -36,6 +37,11 @@ NF_MUST_CHECK enum nf_status nf_catalog_load(const char *data_root,
 const struct nf_device *nf_catalog_device(const struct nf_catalog *c, const char *name);
 const struct nf_dnn_model *nf_catalog_dnn(const struct nf_catalog *c, const char *name);
 const struct nf_llm_arch *nf_catalog_llm(const struct nf_catalog *c, const char *name);
+
+/* A generating model and, in *job (may be NULL), what it usually makes. */
+const struct nf_diffusion_model *nf_catalog_diffusion(const struct nf_catalog *c,
+                                                      const char *name,
+                                                      struct nf_diffusion_job *job);
 
 /* The profile of a device; NULL when it has none. */
 const struct nf_calibration *nf_catalog_calibration(const struct nf_catalog *c,

@@ -85,6 +85,15 @@ static bool fit_llm(const struct fit *f, const struct nf_llm_arch *a)
 
 /* ---- networks ---- */
 
+/* The batch that the memory holds: weights once, inputs and the activations that live at once. */
+static void print_batch_left(const struct fit *f, const struct nf_dnn_model *m)
+{
+    double left =
+        f->device->memory_bytes - f->device->memory_reserve_bytes - m->weight_bytes;
+    fprintf(f->out, "  %.1f GB are left: inputs of a batch of at most %.0f\n", left / 1e9,
+            m->input_bytes > 0 ? left / m->input_bytes : 0);
+}
+
 static bool fit_dnn(const struct fit *f, const struct nf_dnn_model *m)
 {
     static const unsigned batches[] = {1, 2, 4, 8, 16, 32};
@@ -99,6 +108,7 @@ static bool fit_dnn(const struct fit *f, const struct nf_dnn_model *m)
     fprintf(f->out, "  fits: weights %.3g GB of %.1f GB (reserve %.1f GB)\n",
             m->weight_bytes / 1e9, f->device->memory_bytes / 1e9,
             f->device->memory_reserve_bytes / 1e9);
+    print_batch_left(f, m);
     fprintf(f->out, "  T(b) = %.4g ms + b x %.4g ms, %s\n", cost.fixed_s * 1e3,
             cost.per_sample_s * 1e3, nf_provenance_name(cost.provenance));
     cost.is_padded = false;
@@ -110,23 +120,69 @@ static bool fit_dnn(const struct fit *f, const struct nf_dnn_model *m)
     return true;
 }
 
+/* ---- models that generate pictures ---- */
+
+static bool fit_diffusion(const struct fit *f, const struct nf_diffusion_model *m,
+                          struct nf_diffusion_job *job)
+{
+    unsigned needed = 0;
+    char why[400] = "", first[400] = "";
+    fprintf(f->out, "%s on %s\n", m->name, f->device->name);
+    fprintf(f->out, "  one job: %u x %u, %u frame%s, %u steps of %u pass%s%s\n",
+            job->width, job->height, job->frames, job->frames == 1 ? "" : "s", job->steps,
+            job->forwards, job->forwards == 1 ? "" : "es",
+            job->offload ? ", weights kept on the host between jobs" : "");
+    fprintf(f->out,
+            "  devices  memory each       time    text    load  denoise  decode\n");
+    for (unsigned n = 1; n <= 1U << NF_RANKS_MAX_LOG2; n *= 2) {
+        struct nf_host host = {f->device, f->calibration, n};
+        struct nf_diffusion_cost c;
+        if (!nf_diffusion_prepare(&c, m, job, &host, why, sizeof why)) {
+            if (n == 1) {
+                (void)snprintf(first, sizeof first, "%s", why);
+            }
+            continue;
+        }
+        needed = needed ? needed : n;
+        fprintf(f->out, "  %7u  %8.1f GB  %8.4g s  %5.3g s %5.3g s  %6.4g s %5.3g s\n", n,
+                c.memory_bytes / 1e9, c.total_s, c.text_s, c.load_s, c.denoise_s,
+                c.decode_s);
+    }
+    if (needed == 0) {
+        fprintf(f->out, "  does not fit on 8 devices: %s\n", why);
+        return false;
+    }
+    if (first[0] != 0) {
+        fprintf(f->out, "  on one: %s\n", first);
+    }
+    fprintf(f->out, needed == 1 ? "  fits on %u device\n" : "  needs %u devices\n",
+            needed);
+    fprintf(f->out, "  constants: profile %s, %s\n", f->calibration->name,
+            nf_provenance_name(f->calibration->provenance));
+    return needed == 1;
+}
+
 enum nf_status nf_catalog_fit(const struct nf_catalog *c, const char *model,
                               const char *device, FILE *out, struct nf_diags *diags,
                               bool *fits)
 {
     const struct nf_dnn_model *dnn = nf_catalog_dnn(c, model);
     const struct nf_llm_arch *llm = nf_catalog_llm(c, model);
+    struct nf_diffusion_job job;
+    const struct nf_diffusion_model *diffusion = nf_catalog_diffusion(c, model, &job);
     struct fit f = {c, nf_catalog_device(c, device), nf_catalog_calibration(c, device),
                     out};
-    if (!dnn && !llm) {
+    if (!dnn && !llm && !diffusion) {
         (void)nf__catalog_unknown(diags, "model", model, c->names[NF__MODELS]);
     }
     if (!f.device) {
         (void)nf__catalog_unknown(diags, "device", device, c->names[NF__DEVICES]);
     }
-    if ((!dnn && !llm) || !f.device) {
+    if ((!dnn && !llm && !diffusion) || !f.device) {
         return NF_E_REFERENCE;
     }
-    *fits = dnn ? fit_dnn(&f, dnn) : fit_llm(&f, llm);
+    *fits = dnn         ? fit_dnn(&f, dnn)
+            : diffusion ? fit_diffusion(&f, diffusion, &job)
+                        : fit_llm(&f, llm);
     return NF_OK;
 }

@@ -162,9 +162,14 @@ static void fold_models(struct nf_load *load, struct nf_catalog *c)
     struct nf__model_entry *e = list->items;
     c->dnns = NF_NEW_ARRAY(load->arena, list->count, struct nf_dnn_model);
     c->llms = NF_NEW_ARRAY(load->arena, list->count, struct nf_llm_arch);
+    c->diffusions = NF_NEW_ARRAY(load->arena, list->count, struct nf_diffusion_model);
+    c->jobs = NF_NEW_ARRAY(load->arena, list->count, struct nf_diffusion_job);
     for (size_t i = 0; i < list->count; i++) {
         if (e[i].kind == NF__KIND_DNN) {
             fold_dnn(load, c, &e[i], &c->dnns[c->dnn_count++]);
+        } else if (e[i].kind == NF__KIND_DIFFUSION) {
+            size_t n = c->diffusion_count++;
+            nf__catalog_fold_diffusion(load, &e[i], &c->diffusions[n], &c->jobs[n]);
         } else {
             fold_llm(load, &e[i], &c->llms[c->llm_count++]);
         }
@@ -282,6 +287,9 @@ static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
     k->decode_attention = curve(load, &e->decode, &k->provenance);
     k->elementwise = curve(load, &e->elementwise, &k->provenance);
     k->network = curve(load, &e->network, &ignored);
+    if (has(&e->long_attention)) {
+        k->long_attention_ec = e->long_attention.curve.ec;
+    }
     fold_allreduce(load, e, k);
     if (has(&e->prefill) && !(k->mixed_factor > 0)) {
         (void)nf_object_error(load, &e->at, "mixed_factor", NF_E_KEY, NULL,

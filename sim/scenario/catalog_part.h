@@ -55,7 +55,20 @@ struct nf__arch_entry {
         experts_per_token;
 };
 
-enum { NF__KIND_DNN, NF__KIND_LLM };
+/* What is made when nothing else is said, and the shape of what makes it. */
+struct nf__job_entry {
+    struct nf_object at;
+    int64_t width, height, frames, steps, forwards;
+    bool offload;
+};
+
+struct nf__denoiser_entry {
+    struct nf__cite cite;
+    int64_t layers, hidden, patch, frame_stride, text_tokens;
+    int text; /* 0: joined, 1: cross attention */
+};
+
+enum { NF__KIND_DNN, NF__KIND_LLM, NF__KIND_DIFFUSION };
 
 struct nf__model_entry {
     struct nf_object at;
@@ -66,6 +79,10 @@ struct nf__model_entry {
     struct nf_list anchors; /* struct nf__anchor_entry, by device */
     int weights_precision, kv_precision;
     struct nf__arch_entry architecture;
+    struct nf__denoiser_entry denoiser;
+    struct nf__figure token_parameters, forward_work, text_work, text_weights, decode,
+        token_memory;
+    struct nf__job_entry job;
 };
 
 struct nf__price_entry { /* fields that a section does not have stay absent */
@@ -100,7 +117,7 @@ struct nf__profile_entry {
     struct nf_list sources;
     const char *device, *about;
     struct nf__gemm_entry gemm;
-    struct nf__curve_entry prefill, decode, elementwise, network;
+    struct nf__curve_entry prefill, decode, elementwise, network, long_attention;
     struct nf_list allreduce; /* struct nf__curve_entry, by number of devices */
     struct nf__figure mixed_factor;
 };
@@ -129,13 +146,16 @@ struct nf_catalog {
     struct nf_calibration *calibrations; /* one a profile */
     struct nf_dnn_model *dnns;
     struct nf_llm_arch *llms;
-    size_t dnn_count, llm_count;
+    struct nf_diffusion_model *diffusions;
+    struct nf_diffusion_job *jobs; /* one a diffusion model */
+    size_t dnn_count, llm_count, diffusion_count;
     struct nf_catalog_file *files;
     size_t file_count;
 };
 
 extern const char *const nf__origin_words[];
 extern const struct nf_table nf__source_table, nf__figure_table;
+extern const struct nf_table nf__denoiser_table, nf__job_table; /* catalog_diffusion.c */
 
 /* The keys that every object with a source has; `type` starts with struct nf__cite. */
 #define NF__CITE_FIELDS(type)                                                            \
@@ -180,6 +200,11 @@ void nf__catalog_walk(const struct nf_table *table, const struct nf_field *field
 /* The entries of all price sections in one list, in the order of the file. */
 size_t nf__catalog_price_lists(const struct nf__price_file *p,
                                const struct nf_list *lists[6]);
+
+/* One diffusion model and its usual job. */
+void nf__catalog_fold_diffusion(struct nf_load *load, struct nf__model_entry *e,
+                                struct nf_diffusion_model *m,
+                                struct nf_diffusion_job *job);
 
 /* Fill in the structs of sim/perf; tells contradictions. */
 void nf__catalog_fold(struct nf_load *load, struct nf_catalog *c);

@@ -116,7 +116,7 @@ static void line_of_device(const struct nf_catalog *c, const struct nf__device_e
 
 static void line_of_model(const struct nf__model_entry *e, FILE *out)
 {
-    if (e->kind == NF__KIND_DNN) {
+    if (e->kind != NF__KIND_LLM) {
         fprintf(out, "%-20s %10s %8s  %s\n", e->at.name, figure_or_dash(&e->parameters),
                 nf_precision_name((enum nf_precision)e->precision), e->about);
     } else {

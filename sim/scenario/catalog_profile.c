@@ -67,6 +67,7 @@ static const struct nf_field decode_fields[] = {
     FITTED,
     CITE};
 static const struct nf_field elementwise_fields[] = {T0, EM, SPEEDUP, FITTED, CITE};
+static const struct nf_field long_attention_fields[] = {EC, CITE};
 static const struct nf_field allreduce_fields[] = {T0,
                                                    CURVE("bus_bandwidth", bus_bandwidth,
                                                          NF_DIM_BANDWIDTH, 0, 1e15,
@@ -81,6 +82,8 @@ static const struct nf_table network = CURVE_TABLE("network", network_fields);
 static const struct nf_table decode = CURVE_TABLE("decode attention", decode_fields);
 static const struct nf_table elementwise =
     CURVE_TABLE("element-wise pass", elementwise_fields);
+static const struct nf_table long_attention =
+    CURVE_TABLE("long attention", long_attention_fields);
 static const struct nf_table allreduce = CURVE_TABLE("all-reduce", allreduce_fields);
 
 #define IN(name, p)                                                                      \
@@ -130,6 +133,7 @@ static const struct nf_field profile_fields[] = {
     CLASS("decode_attention", &decode, decode),
     CLASS("elementwise", &elementwise, elementwise),
     CLASS("network", &network, network),
+    CLASS("long_attention", &long_attention, long_attention),
     {.key = "allreduce",
      .kind = NF_FIELD_NAMED,
      .table = &allreduce,

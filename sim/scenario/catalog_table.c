@@ -13,7 +13,7 @@ const char *const nf__origin_words[] = {"measured", "published", "derived", "ass
 static const char *const precisions[] = {"fp32", "tf32", "fp16", "bf16",
                                          "fp8",  "int8", "int4", NULL};
 static const char *const laws[] = {"elastic", "padded", NULL};
-static const char *const kinds[] = {"dnn", "llm", NULL};
+static const char *const kinds[] = {"dnn", "llm", "diffusion", NULL};
 static const char *const tiers[] = {"hyperscaler", "neocloud", NULL};
 
 static const struct nf_field figure_fields[] = {
@@ -146,11 +146,15 @@ static const struct nf_field arch_fields[] = {
 static const struct nf_table arch_table = NF_TABLE(
     "architecture", "Shape of a language model.", struct nf__arch_entry, arch_fields);
 
-enum { DNN = 1U << NF__KIND_DNN, LLM = 1U << NF__KIND_LLM };
-#define OF(name, dim, member, what)                                                      \
+enum {
+    DNN = 1U << NF__KIND_DNN,
+    LLM = 1U << NF__KIND_LLM,
+    DIFFUSION = 1U << NF__KIND_DIFFUSION
+};
+#define OF(name, dim, member, which, must, what)                                         \
     {                                                                                    \
-        .key = (name), .kind = NF_FIELD_MAP, .dimension = (dim), .cases = DNN,           \
-        .flags = NF_REQUIRED, .table = &nf__figure_table,                                \
+        .key = (name), .kind = NF_FIELD_MAP, .dimension = (dim), .cases = (which),       \
+        .flags = (must), .table = &nf__figure_table,                                     \
         .offset = offsetof(struct nf__model_entry, member), .help = (what)               \
     }
 #define WORD(name, member, list, which, must, usual)                                     \
@@ -162,13 +166,42 @@ enum { DNN = 1U << NF__KIND_DNN, LLM = 1U << NF__KIND_LLM };
 static const struct nf_field model_fields[] = {
     WORD("kind", kind, kinds, 0, NF_REQUIRED, NULL),
     TEXT("about", struct nf__model_entry, about, NF_REQUIRED, "What it is."),
-    WORD("precision", precision, precisions, DNN, NF_REQUIRED, NULL),
+    WORD("precision", precision, precisions, DNN | DIFFUSION, NF_REQUIRED, NULL),
     WORD("batch_law", batch_law, laws, DNN, 0, "elastic"),
-    OF("parameters", NF_DIM_COUNT_OF, parameters, "Parameters."),
-    OF("work", NF_DIM_WORK, work, "Operations a sample."),
-    OF("weights", NF_DIM_BYTES, weights, "Bytes of weights."),
-    OF("activations", NF_DIM_BYTES, activations, "Memory traffic a sample."),
-    OF("input", NF_DIM_BYTES, input, "Bytes that a sample brings."),
+    OF("parameters", NF_DIM_COUNT_OF, parameters, DNN | DIFFUSION, NF_REQUIRED,
+       "Parameters."),
+    OF("work", NF_DIM_WORK, work, DNN, NF_REQUIRED, "Operations a sample."),
+    OF("weights", NF_DIM_BYTES, weights, DNN | DIFFUSION, NF_REQUIRED,
+       "Bytes of weights."),
+    OF("activations", NF_DIM_BYTES, activations, DNN, NF_REQUIRED,
+       "Memory traffic a sample."),
+    OF("input", NF_DIM_BYTES, input, DNN, NF_REQUIRED, "Bytes that a sample brings."),
+    OF("token_parameters", NF_DIM_COUNT_OF, token_parameters, DIFFUSION, 0,
+       "Parameters of the denoiser that one token meets."),
+    OF("forward_work", NF_DIM_WORK, forward_work, DIFFUSION, 0,
+       "Operations of one pass over the usual picture, where layers do not tell."),
+    OF("text_work", NF_DIM_WORK, text_work, DIFFUSION, NF_REQUIRED,
+       "Operations of the text encoder, once a job."),
+    OF("text_weights", NF_DIM_BYTES, text_weights, DIFFUSION, NF_REQUIRED,
+       "Bytes of the text encoder."),
+    OF("decode", NF_DIM_TIME, decode, DIFFUSION, NF_REQUIRED,
+       "Decoder and host, for a million pixels of a frame."),
+    OF("token_memory", NF_DIM_BYTES, token_memory, DIFFUSION, NF_REQUIRED,
+       "Working memory of a token."),
+    {.key = "denoiser",
+     .kind = NF_FIELD_MAP,
+     .cases = DIFFUSION,
+     .flags = NF_REQUIRED,
+     .table = &nf__denoiser_table,
+     .offset = offsetof(struct nf__model_entry, denoiser),
+     .help = "Shape of the denoiser."},
+    {.key = "job",
+     .kind = NF_FIELD_MAP,
+     .cases = DIFFUSION,
+     .flags = NF_REQUIRED,
+     .table = &nf__job_table,
+     .offset = offsetof(struct nf__model_entry, job),
+     .help = "What it usually makes."},
     {.key = "anchors",
      .kind = NF_FIELD_NAMED,
      .cases = DNN,

@@ -146,8 +146,9 @@ Test(catalog, every_network_runs_on_every_device_that_has_its_units)
 /* One efficiency a device stands for three networks (in sample: it is their median). How well it does for each. */
 Test(catalog, one_efficiency_a_device_serves_three_networks)
 {
+    static const char *const models[] = {"retinanet-800-int8", "resnet-50-int8",
+                                         "bert-large-int8", NULL};
     const struct nf_catalog *c = shipped();
-    const char *const *models = nf_catalog_names(c, "models");
     double errors[64];
     size_t n = 0;
     for (size_t i = 0; models[i] != NULL; i++) {
@@ -441,4 +442,38 @@ Test(catalog, missing_folder_is_an_environment_error)
     const struct nf_catalog *c = NULL;
     cr_assert_eq(nf_status_exit(nf_catalog_load("/nonexistent", &arena, &diags, &c)), 3);
     cr_assert_null(c);
+}
+
+static double generation_s(const struct nf_catalog *c, const char *model,
+                           const char *device, unsigned devices,
+                           const struct nf_diffusion_job *other)
+{
+    struct nf_diffusion_job job;
+    const struct nf_diffusion_model *m = nf_catalog_diffusion(c, model, &job);
+    struct nf_host host = {nf_catalog_device(c, device),
+                           nf_catalog_calibration(c, device), devices};
+    struct nf_diffusion_cost cost;
+    char why[400] = "";
+    cr_assert_not_null(m, "%s", model);
+    cr_assert(
+        nf_diffusion_prepare(&cost, m, other ? other : &job, &host, why, sizeof why),
+        "%s", why);
+    return cost.total_s;
+}
+
+/* The full-size video model takes half an hour; few steps, a small clip or a picture take the seconds that articles quote. */
+Test(catalog, generation_takes_seconds_to_half_hours)
+{
+    const struct nf_catalog *c = shipped();
+    const struct nf_diffusion_job distilled = {832, 480, 81, 8, 1, false};
+    const struct nf_diffusion_job clip = {832, 480, 33, 20, 1, false};
+    cr_assert_float_eq(generation_s(c, "wan2.1-t2v-14b", "H100", 1, NULL), 1838, 10);
+    double eight = generation_s(c, "wan2.1-t2v-14b", "H100", 8, NULL);
+    cr_assert(eight > 240 && eight < 300, "%g", eight);
+    double few = generation_s(c, "wan2.1-t2v-14b", "H100", 1, &distilled);
+    cr_assert(few > 8 && few < 60, "%g", few);
+    double small = generation_s(c, "wan2.1-t2v-1.3b", "L40S", 1, &clip);
+    cr_assert(small > 8 && small < 45, "%g", small);
+    double picture = generation_s(c, "flux.1-dev", "H100", 1, NULL);
+    cr_assert(picture > 3 && picture < 5, "%g", picture);
 }
