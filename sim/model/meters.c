@@ -89,7 +89,8 @@ void nf__meters_start(struct nf_world *w)
         nf_timeavg_reset(&s->capacity_level, w->now);
         nf_timeavg_reset(&s->ready_level, w->now);
         nf_timeavg_reset(&s->billed_level, w->now);
-        s->series_came -= s->arrivals + s->rejections;
+        s->series_came -= s->arrivals + s->rejections - s->expired;
+        s->expired = 0;
         s->arrivals = s->rejections = s->started = 0;
         s->preemptions = s->iterations = s->batched = s->cold_starts = 0;
         s->sojourn_ns = s->wait_ns = 0;
@@ -132,7 +133,7 @@ void nf__meters_series(struct nf_world *w)
     for (uint32_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
-        uint64_t came = s->arrivals + s->rejections;
+        uint64_t came = s->arrivals + s->rejections - s->expired;
         double busy = nf_level_integral_s(&s->busy, w->now);
         double capacity = nf_timeavg_integral_s(&s->capacity_level);
         double available = capacity - s->series_capacity;

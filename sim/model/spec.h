@@ -19,6 +19,7 @@
 
 #include "engine/dist.h"
 #include "engine/time.h"
+#include "model/batcher.h"
 #include "perf/dnn.h"
 #include "perf/llm.h"
 
@@ -123,6 +124,11 @@ struct nf_station_spec {
     unsigned servers;          /* SERVERS and BATCH: per replica */
     unsigned gpus_per_replica; /* for price and power */
     unsigned batch_max;        /* BATCH */
+    unsigned
+        batch_streams; /* BATCH: batches under way on a GPU at once, so that copies and host work of one overlap with the
+                                  computation of another; 0 selects 1 */
+    const struct nf_batcher_spec *
+        batcher; /* BATCH: preferred sizes, priorities, time limits; NULL: batch_max and batch_delay say all */
     nf_time
         batch_delay; /* BATCH: an unfull batch waits at most so long after its oldest request came; NF_TIME_NEVER: until
                                   full */
@@ -197,9 +203,10 @@ struct nf_arrival_spec {
     size_t profile_count;
     const struct nf_trace_row *trace; /* TRACE */
     size_t trace_count;
-    uint32_t clients;     /* CLOSED: all ask for the first time at time 0 */
-    struct nf_dist think; /* CLOSED: seconds from any outcome to the client's next request */
-    uint64_t requests;    /* CLOSED: of all clients together; 0: no limit */
+    uint32_t clients; /* CLOSED: all ask for the first time at time 0 */
+    struct nf_dist
+        think;         /* CLOSED: seconds from any outcome to the client's next request */
+    uint64_t requests; /* CLOSED: of all clients together; 0: no limit */
 };
 
 enum nf_residency { NF_RESIDENCY_ANY, NF_RESIDENCY_ON_PREMISES };
@@ -219,6 +226,10 @@ struct nf_class_spec {
     double up_bytes, down_bytes,
         bytes_per_token; /* payload = up + per_token * input tokens, ... */
     enum nf_residency residency;
+    unsigned
+        priority; /* BATCH stations with priorities: 1 is served first; 0: the station's default */
+    double
+        queue_timeout_s; /* BATCH stations that allow it: at most so long in the queue; 0: the station's */
     double target_latency_s, target_ttft_s, target_tpot_s; /* 0: no target */
     const struct nf_stage_link
         *stages; /* what follows a completed request; draws are independent */

@@ -40,6 +40,9 @@ static bool has_free_server(const struct nf_station *s)
     if (s->waiting.level > 0 || s->ready == 0 || s->spec->kind == NF_STATION_LLM) {
         return false;
     }
+    if (s->spec->kind == NF_STATION_BATCH) {
+        return nf__batch_has_room(s);
+    }
     return s->busy.level < (int64_t)s->ready * s->spec->servers;
 }
 
@@ -67,8 +70,10 @@ void nf__station_arrive(struct nf_world *w, struct nf_request *r)
     enter(w, s, r);
     switch (s->spec->kind) {
     case NF_STATION_SERVERS:
-    case NF_STATION_BATCH:
         nf__servers_arrive(w, s, r);
+        break;
+    case NF_STATION_BATCH:
+        nf__batch_arrive(w, s, r);
         break;
     case NF_STATION_LLM:
         nf__llm_arrive(w, s, r);
@@ -111,6 +116,9 @@ void nf__station_cancel(struct nf_world *w, struct nf_request *r)
     } else {
         s->wait_ns += (uint64_t)(w->now - r->entered);
         nf__station_unwait(w, s, r, list);
+        if (s->spec->kind == NF_STATION_BATCH) {
+            nf__batch_forget(s, r);
+        }
     }
     if (s->spec->kind == NF_STATION_LLM) {
         nf__llm_cancel(w, s, r);
@@ -123,6 +131,8 @@ void nf__station_capacity_changed(struct nf_world *w, struct nf_station *s)
 {
     if (s->spec->kind == NF_STATION_LLM) {
         nf__llm_assign(w, s);
+    } else if (s->spec->kind == NF_STATION_BATCH) {
+        nf__batch_dispatch(w, s);
     } else {
         nf__servers_fill(w, s);
     }
@@ -145,6 +155,9 @@ void nf__station_init(struct nf_world *w)
         s->first_unassigned = NF_NONE;
         s->slot_free = NF_NONE;
         nf__pool_init(w, s);
+        if (s->spec->kind == NF_STATION_BATCH) {
+            nf__batch_init(w, s);
+        }
         if (s->spec->kind == NF_STATION_PRICED && s->spec->rate_limit > 0) {
             nf_token_bucket_init(&s->bucket, s->spec->rate_burst, s->spec->rate_limit, 0);
         }

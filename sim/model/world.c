@@ -133,7 +133,7 @@ static void fini(struct nf_world *w)
 {
     for (size_t i = 0; i < w->spec->station_count; i++) {
         nf__llm_fini(&w->stations[i]);
-        nf_mem_free(w->stations[i].slots);
+        nf__batch_fini(&w->stations[i]);
     }
     nf__link_fini(w);
     for (uint32_t i = 0; i < w->chunk_count; i++) {

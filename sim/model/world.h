@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "engine/queue.h"
 #include "engine/random.h"
+#include "model/batcher.h"
 #include "model/hpa.h"
 #include "model/kpa.h"
 #include "model/outcome.h"
@@ -83,7 +84,8 @@ struct nf_request {
     nf_time first_token; /* at the client; -1: none */
     uint32_t number;     /* of its drawer: names its own random draws */
     double route_draw;   /* WEIGHTED: uniform, decides its first try */
-    uint32_t chain;      /* batch, or replica's own queue */
+    uint32_t
+        chain; /* batch, or replica's own queue; waiting for a batch: its handle there */
     uint32_t input_tokens, output_tokens;
 
     /* LLM only, set by llm.c when it arrives there */
@@ -202,8 +204,17 @@ struct nf_replica {
     struct nf_level busy; /* servers busy, or engine iterating; from time 0 */
 };
 
+/* A batch under way. */
 struct nf_batch_slot {
-    uint32_t first, count, replica, next_free;
+    uint32_t first, count, replica, gpu, next_free;
+    nf_time
+        finish_ns; /* host work after the computation, which holds no GPU; -1: under way */
+};
+
+/* What one GPU of a BATCH station is busy with: its batches pass host, copy engine and GPU one after the other, each one batch at a time. */
+struct nf_batch_gpu {
+    uint32_t in_flight;
+    nf_time host_free, copy_free, compute_free;
 };
 
 struct nf_station {
@@ -230,6 +241,11 @@ struct nf_station {
     /* batches */
     struct nf_batch_slot *slots;
     uint32_t slot_count, slot_free;
+    struct nf_batcher *batchers;      /* one a hosting */
+    struct nf_batch_gpu *gpus;        /* spec->servers of each replica */
+    int64_t in_flight, in_flight_max; /* batches; of one replica */
+    bool has_time_limits;             /* some requests may wait only so long */
+    uint64_t expired;                 /* of the rejections: requests that had come in */
     uint64_t timer_generation;
     nf_time timer_at;
     /* priced endpoint */
@@ -373,11 +389,19 @@ void nf__station_capacity_changed(struct nf_world *w,
                                   struct nf_station *s); /* a replica became ready */
 double nf__station_load(const struct nf_station *s);     /* inside per ready server */
 
-/* servers.c: one request or one batch at a time a server */
+/* servers.c: one request at a time a server */
 void nf__servers_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
 void nf__servers_end(struct nf_world *w, uint32_t station, uint32_t target);
-void nf__batch_dispatch(struct nf_world *w, struct nf_station *s);
 void nf__servers_fill(struct nf_world *w, struct nf_station *s);
+
+/* batches.c: batches of requests, one or more under way on each GPU */
+void nf__batch_init(struct nf_world *w, struct nf_station *s);
+void nf__batch_fini(struct nf_station *s);
+void nf__batch_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__batch_dispatch(struct nf_world *w, struct nf_station *s);
+void nf__batch_end(struct nf_world *w, struct nf_station *s, uint32_t slot);
+void nf__batch_forget(struct nf_station *s, const struct nf_request *r);
+bool nf__batch_has_room(const struct nf_station *s);
 
 /* llm.c */
 void nf__llm_init(struct nf_world *w, struct nf_station *s);

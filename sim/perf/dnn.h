@@ -49,7 +49,10 @@ struct nf_dnn_model {
 };
 
 struct nf_dnn_cost {
-    double fixed_s, per_sample_s; /* a, c */
+    double fixed_s, per_sample_s; /* a, c: the GPU is held */
+    /* Before and after, of one sample; they hold the host's thread and the copy engine of the GPU, so that they overlap with the
+     * computation of other batches where more than one is under way. */
+    double prepare_s, copy_s, finish_s;
     unsigned batch; /* B: the largest batch, and what a padded engine computes */
     bool is_padded;
     double weight_bytes;
@@ -62,6 +65,14 @@ struct nf_dnn_cost {
 bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
                     const struct nf_host *host, unsigned max_batch, char *why,
                     size_t cap);
+
+/* Seconds that host, copy engine and GPU take for one batch of `samples` that has them to itself. */
+static inline double nf_dnn_alone_s(const struct nf_dnn_cost *c, unsigned samples)
+{
+    double beside = c->prepare_s + c->copy_s + c->finish_s;
+    return beside * (double)samples + c->fixed_s +
+           c->per_sample_s * (double)(c->is_padded ? c->batch : samples);
+}
 
 /* Seconds that the GPU is held by one batch of `samples`. */
 static inline double nf_dnn_batch_s(const struct nf_dnn_cost *c, unsigned samples)
