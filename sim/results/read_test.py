@@ -185,15 +185,16 @@ def check_means(run):
 
 def check_histogram(run):
     """The bins that CDFs are drawn from hold the completed requests of all replications."""
-    with xr.open_dataset(run.path, group="summary/latency") as bins:
-        for code, name in enumerate(run.classes):
-            groups = [run.file[f"replication/{r}/requests"] for r in run.names]
-            latencies = np.concatenate([g["latency"][:][(g["class"][:] == code) & (g["outcome"][:] == 0)]
+    groups = [run.file[f"replication/{r}/requests"] for r in run.names]
+    for measure in ["latency", "ttft"]:
+        with xr.open_dataset(run.path, group=f"summary/{measure}") as bins:
+            for code, name in enumerate(run.classes):
+                times = np.concatenate([g[measure][:][(g["class"][:] == code) & (g["outcome"][:] == 0)]
                                         for g in groups])
-            value, count = np.unique([representative(int(v)) for v in latencies], return_counts=True)
-            there = bins["count"].sel({"class": name}).values
-            check(np.array_equal(bins.latency.values[there > 0], value) and np.array_equal(there[there > 0], count),
-                  name, "histogram")
+                value, count = np.unique([representative(int(v)) for v in times if v >= 0], return_counts=True)
+                there = bins["count"].sel({"class": name}).values
+                check(np.array_equal(bins[measure].values[there > 0], value)
+                      and np.array_equal(there[there > 0], count), name, measure, "histogram")
 
 
 def check_objectives(run):

@@ -67,12 +67,17 @@ static size_t read_labels(struct nf_h5_input *in, const char *path, const char *
     return in->failed ? 0 : n;
 }
 
-static void read_latency(struct nf_h5_input *in, struct nf_report *report)
+static void read_histograms(struct nf_h5_input *in, enum nf_measure measure,
+                            struct nf_report *report)
 {
-    size_t bins = nf__h5_length(in, "summary/latency/latency");
-    const double *value = nf__h5_get(in, "summary/latency/latency", NF_H5_F64, bins);
+    const char *bins_path =
+        measure == NF_TTFT ? "summary/ttft/ttft" : "summary/latency/latency";
+    const char *count_path =
+        measure == NF_TTFT ? "summary/ttft/count" : "summary/latency/count";
+    size_t bins = nf__h5_length(in, bins_path);
+    const double *value = nf__h5_get(in, bins_path, NF_H5_F64, bins);
     const uint64_t *count =
-        nf__h5_get(in, "summary/latency/count", NF_H5_U64, bins * report->class_count);
+        nf__h5_get(in, count_path, NF_H5_U64, bins * report->class_count);
     for (size_t i = 0; i < report->class_count && !in->failed; i++) {
         double *values = NF_NEW_ARRAY(in->arena, bins, double);
         uint64_t *counts = NF_NEW_ARRAY(in->arena, bins, uint64_t);
@@ -83,7 +88,9 @@ static void read_latency(struct nf_h5_input *in, struct nf_report *report)
                 counts[n++] = count[i * bins + b];
             }
         }
-        report->classes[i].latency = (struct nf_bins){n, values, counts};
+        struct nf_bins filled = {n, values, counts};
+        *(measure == NF_TTFT ? &report->classes[i].ttft : &report->classes[i].latency) =
+            filled;
     }
 }
 
@@ -115,7 +122,8 @@ static void read_report(struct nf_h5_input *in, struct nf_report *r)
     for (size_t i = 0; i < r->group_count; i++) {
         r->groups[i].name = groups[i];
     }
-    read_latency(in, r);
+    read_histograms(in, NF_LATENCY, r);
+    read_histograms(in, NF_TTFT, r);
 }
 
 /* ---- the file ---- */

@@ -70,15 +70,19 @@ static void expect_equal(struct nf_report *a, struct nf_report *b)
     }
 }
 
+static void expect_equal_bins(const struct nf_bins *x, const struct nf_bins *y)
+{
+    cr_assert_eq(x->count, y->count);
+    cr_assert(memcmp(x->value_ns, y->value_ns, x->count * sizeof(double)) == 0);
+    cr_assert(memcmp(x->n, y->n, x->count * sizeof(uint64_t)) == 0);
+}
+
 static void expect_equal_classes(const struct nf_report *a, const struct nf_report *b)
 {
     for (size_t i = 0; i < a->class_count; i++) {
-        const struct nf_bins *x = &a->classes[i].latency;
-        const struct nf_bins *y = &b->classes[i].latency;
         cr_assert_str_eq(a->classes[i].name, b->classes[i].name);
-        cr_assert_eq(x->count, y->count);
-        cr_assert(memcmp(x->value_ns, y->value_ns, x->count * sizeof(double)) == 0);
-        cr_assert(memcmp(x->n, y->n, x->count * sizeof(uint64_t)) == 0);
+        expect_equal_bins(&a->classes[i].latency, &b->classes[i].latency);
+        expect_equal_bins(&a->classes[i].ttft, &b->classes[i].ttft);
         cr_assert(memcmp(a->classes[i].routes, b->classes[i].routes,
                          a->group_count * sizeof(uint64_t)) == 0);
     }

@@ -79,14 +79,13 @@ static void make_times(struct nf_class_report *c, struct gather *g)
     }
 }
 
-static struct nf_bins make_bins(const struct gather *g, struct nf_arena *arena)
+static struct nf_bins make_bins(const struct gather *g, enum nf_measure measure,
+                                struct nf_arena *arena)
 {
     struct nf_histogram all;
     nf_histogram_init(&all);
     for (size_t r = 0; r < g->n; r++) {
-        if (g->outcomes[r].classes[g->ix].latency) {
-            nf_histogram_merge(&all, g->outcomes[r].classes[g->ix].latency);
-        }
+        nf_histogram_merge(&all, &g->outcomes[r].classes[g->ix].times[measure]);
     }
     uint64_t cursor = 0;
     uint64_t n;
@@ -128,7 +127,8 @@ static void make_class(struct nf_class_report *c, struct gather *g, size_t group
     make_times(c, g);
     c->target_met = estimate(g, class_target_met);
     c->availability = estimate(g, class_availability);
-    c->latency = make_bins(g, arena);
+    c->latency = make_bins(g, NF_LATENCY, arena);
+    c->ttft = make_bins(g, NF_TTFT, arena);
 }
 
 /* ---- station groups ---- */

@@ -33,7 +33,7 @@
 #include "model/outcome.h"
 #include "stats/interval.h"
 
-/* Filled bins of a latency histogram, all replications together, values rising. */
+/* Filled bins of a histogram, all replications together, values rising. */
 struct nf_bins {
     size_t count;
     const double *value_ns; /* representative of the bin */
@@ -49,7 +49,7 @@ struct nf_class_report {
     struct nf_estimate target_met; /* value NAN: the class has no target */
     struct nf_estimate availability;
     const uint64_t *routes; /* completed requests by station group, group_count entries */
-    struct nf_bins latency;
+    struct nf_bins latency, ttft; /* ttft: empty for classes without tokens */
 };
 
 struct nf_group_report {

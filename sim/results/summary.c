@@ -291,18 +291,25 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static const struct nf_bins *bins_of(const struct nf_report *report, size_t class,
+                                     enum nf_measure measure)
+{
+    return measure == NF_TTFT ? &report->classes[class].ttft
+                              : &report->classes[class].latency;
+}
+
 /* All bins that any class filled, rising. Returns how many. */
-static size_t all_bins(const struct nf_report *report, double **bins,
-                       struct nf_arena *arena)
+static size_t all_bins(const struct nf_report *report, enum nf_measure measure,
+                       double **bins, struct nf_arena *arena)
 {
     size_t count = 0;
     size_t filled = 0;
     for (size_t i = 0; i < report->class_count; i++) {
-        filled += report->classes[i].latency.count;
+        filled += bins_of(report, i, measure)->count;
     }
     double *all = NF_NEW_ARRAY(arena, filled, double);
     for (size_t i = 0, at = 0; i < report->class_count; i++) {
-        const struct nf_bins *b = &report->classes[i].latency;
+        const struct nf_bins *b = bins_of(report, i, measure);
         memcpy(all + at, b->value_ns, b->count * sizeof *all);
         at += b->count;
     }
@@ -316,16 +323,17 @@ static size_t all_bins(const struct nf_report *report, double **bins,
     return count;
 }
 
-static void write_latency(struct nf_h5 *h, int64_t summary,
-                          const struct nf_report *report, struct nf_arena *arena)
+static void write_histograms(struct nf_h5 *h, int64_t summary, enum nf_measure measure,
+                             const struct nf_report *report, struct nf_arena *arena)
 {
     double *bins;
+    const char *name = measure == NF_TTFT ? "ttft" : "latency";
     struct nf_h5_scale class = {0};
-    struct nf_h5_scale bin = {.length = all_bins(report, &bins, arena)};
-    int64_t group = nf__h5_group(h, summary, "latency");
+    struct nf_h5_scale bin = {.length = all_bins(report, measure, &bins, arena)};
+    int64_t group = nf__h5_group(h, summary, name);
     const char **names = labels(NF_SUMMARY_CLASSES, report, report->class_count, arena);
     nf__h5_scale_text(h, group, &class, "class", names, report->class_count);
-    struct nf_h5_column value = {.name = "latency",
+    struct nf_h5_column value = {.name = name,
                                  .long_name = "representative of the histogram's bin",
                                  .units = "ns",
                                  .type = NF_H5_F64};
@@ -339,7 +347,7 @@ static void write_latency(struct nf_h5 *h, int64_t summary,
     int64_t id = nf__h5_column(h, group, &c);
     uint64_t *counts = NF_NEW_ARRAY(arena, bin.length, uint64_t);
     for (size_t i = 0; i < report->class_count && bin.length > 0; i++) {
-        const struct nf_bins *b = &report->classes[i].latency;
+        const struct nf_bins *b = bins_of(report, i, measure);
         uint64_t start[2] = {i, 0};
         uint64_t count[2] = {1, bin.length};
         size_t k = 0;
@@ -366,7 +374,8 @@ void nf__summary_write(struct nf_h5 *h, const struct nf_world_spec *spec,
     for (int t = 0; t < NF_SUMMARY_TABLES; t++) {
         write_sheet(h, summary, (enum nf_summary_table)t, &report, &arena);
     }
-    write_latency(h, summary, &report, &arena);
+    write_histograms(h, summary, NF_LATENCY, &report, &arena);
+    write_histograms(h, summary, NF_TTFT, &report, &arena);
     write_by_replication(h, summary, spec, outcomes, &report, &arena);
     nf__h5_group_close(h, summary);
     nf_arena_fini(&arena);
