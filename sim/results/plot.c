@@ -1,0 +1,284 @@
+/*
+ * plot.c - see plot.h. One job: read, reduce, write a temporary folder, run gnuplot in it, publish the picture, clean up.
+ */
+#include "results/plot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "results/plot_tables.h"
+
+extern char **environ;
+
+/* ---- kinds and formats ---- */
+
+static const char *const kind_names[NF_PLOT_KINDS + 1] = {"overview", "cdf", "timeline",
+                                                          "cost", NULL};
+
+/* Size in points; a picture of an overview is a page, the others fit a column of text when scaled. */
+static const struct {
+    int width, height;
+} sizes[NF_PLOT_KINDS] = {{1000, 900}, {640, 450}, {640, 760}, {560, 410}};
+
+const char *nf_plot_kind_name(enum nf_plot_kind kind)
+{
+    return kind_names[kind];
+}
+
+const char *const *nf_plot_kind_names(void)
+{
+    return kind_names;
+}
+
+bool nf_plot_kind_of(const char *name, enum nf_plot_kind *kind)
+{
+    for (int k = 0; k < NF_PLOT_KINDS; k++) {
+        if (strcmp(name, kind_names[k]) == 0) {
+            *kind = (enum nf_plot_kind)k;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The terminal for the picture's format; false when the name has none of the known endings. */
+static bool set_terminal(struct nf_text *script, enum nf_plot_kind kind,
+                         const char *image)
+{
+    const char *dot = strrchr(image, '.');
+    int w = sizes[kind].width;
+    int h = sizes[kind].height;
+    if (!dot) {
+        return false;
+    }
+    if (strcmp(dot, ".png") == 0) {
+        nf_text_printf(
+            script,
+            "set terminal pngcairo size %d,%d font 'DejaVu Sans,12' fontscale 2 "
+            "linewidth 2 pointscale 2 noenhanced background 'white'\n",
+            2 * w, 2 * h);
+    } else if (strcmp(dot, ".svg") == 0) {
+        nf_text_printf(script,
+                       "set terminal svg size %d,%d font 'DejaVu Sans,12' noenhanced "
+                       "background 'white'\n",
+                       w, h);
+    } else if (strcmp(dot, ".pdf") == 0) {
+        nf_text_printf(script,
+                       "set terminal pdfcairo size %.4fin,%.4fin font 'DejaVu Sans,12' "
+                       "noenhanced background 'white'\n",
+                       w / 72.0, h / 72.0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---- the temporary folder ---- */
+
+static const char *const folder_files[] = {"cdf.tsv",      "timeline.tsv", "cost.tsv",
+                                           "stations.tsv", "job.gp",       "log"};
+
+static const char *inside(const char *folder, const char *name, struct nf_arena *arena)
+{
+    return nf_arena_printf(arena, "%s/%s", folder, name);
+}
+
+static bool put(const char *path, const struct nf_text *t)
+{
+    FILE *f = fopen(path, "w");
+    if (!f) {
+        return false;
+    }
+    bool is_good = fwrite(t->data ? t->data : "", 1, t->length, f) == t->length;
+    return fclose(f) == 0 && is_good;
+}
+
+static void remove_folder(const char *folder, struct nf_arena *arena)
+{
+    for (size_t i = 0; i < sizeof folder_files / sizeof folder_files[0]; i++) {
+        (void)unlink(inside(folder, folder_files[i], arena));
+    }
+    (void)rmdir(folder);
+}
+
+/* First line of what gnuplot said that is more than the echo of a command, or "". */
+static const char *last_words(const char *log, struct nf_arena *arena)
+{
+    struct nf_text words = {0};
+    char line[256];
+    FILE *f = fopen(log, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        const char *colon = strstr(line, "line ");
+        if (colon && words.length == 0) {
+            nf_text_add(&words, colon);
+        }
+    }
+    if (f) {
+        (void)fclose(f);
+    }
+    const char *copy = nf_arena_strdup(arena, words.data ? words.data : "");
+    nf_text_fini(&words);
+    return copy;
+}
+
+/* ---- gnuplot ---- */
+
+static enum nf_status fail(struct nf_diags *diags, const char *hint, const char *message)
+{
+    struct nf_place nowhere = {0};
+    return nf_diag_add(diags, NF_E_IO, nowhere, NULL, hint, "%s", message);
+}
+
+/* Run `gnuplot -d job` and wait. 0, or errno of the start; *status as waitpid gives it. */
+static int run_gnuplot(const char *job, const char *log, int *status)
+{
+    char name[] = "gnuplot";
+    char defaults[] = "-d"; /* no ~/.gnuplot: the picture must not depend on it */
+    char *arguments[] = {name, defaults, NULL, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    struct nf_arena arena;
+    nf_arena_init(&arena);
+    arguments[2] = nf_arena_strdup(&arena, job);
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error == 0) {
+        error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+        error = error ? error
+                      : posix_spawn_file_actions_addopen(
+                            &actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        error = error ? error : posix_spawn_file_actions_adddup2(&actions, 1, 2);
+        error = error ? error
+                      : posix_spawnp(&child, name, &actions, NULL, arguments, environ);
+        (void)posix_spawn_file_actions_destroy(&actions);
+    }
+    while (error == 0 && waitpid(child, status, 0) < 0) {
+        error = errno == EINTR ? 0 : errno;
+    }
+    nf_arena_fini(&arena);
+    return error;
+}
+
+static enum nf_status draw(const char *folder, const char *temporary,
+                           struct nf_arena *arena, struct nf_diags *diags)
+{
+    int status = 0;
+    struct stat st;
+    const char *log = inside(folder, "log", arena);
+    int error = run_gnuplot(inside(folder, "job.gp", arena), log, &status);
+    if (error == ENOENT ||
+        (error == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
+        return fail(diags, "install it (Debian: gnuplot-nox)",
+                    "gnuplot was not found on the PATH");
+    }
+    if (error != 0) {
+        return fail(diags, NULL, "gnuplot could not be started");
+    }
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        return fail(diags, "version 5.4 with the cairo terminals is needed",
+                    nf_arena_printf(arena, "gnuplot failed: %s", last_words(log, arena)));
+    }
+    if (stat(temporary, &st) != 0 || st.st_size == 0) {
+        return fail(diags, NULL, "gnuplot wrote no picture");
+    }
+    return NF_OK;
+}
+
+/* ---- the job ---- */
+
+static enum nf_status write_folder(struct nf_plot_job *job, const char *folder,
+                                   struct nf_diags *diags)
+{
+    const struct nf_text *texts[] = {&job->cdf, &job->timeline, &job->cost,
+                                     &job->stations, &job->script};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (!put(inside(folder, folder_files[i], job->arena), texts[i])) {
+            return fail(diags, NULL,
+                        nf_arena_printf(job->arena, "cannot write into \"%s\"", folder));
+        }
+    }
+    return NF_OK;
+}
+
+static enum nf_status draw_into(struct nf_plot_job *job, enum nf_plot_kind kind,
+                                const char *image, const char *data_root,
+                                struct nf_diags *diags)
+{
+    const char *temporary = nf_file_temporary(image, job->arena);
+    const char *base = getenv("TMPDIR");
+    char *folder = nf_arena_printf(job->arena, "%s/nearfar-plot-XXXXXX",
+                                   base && *base ? base : "/tmp");
+    if (!mkdtemp(folder)) {
+        return fail(diags, "set TMPDIR to a folder that can be written",
+                    "cannot make a temporary folder");
+    }
+    nf__plot_set_text(&job->script, "output_file", temporary);
+    nf__plot_set_text(&job->script, "data", nf_arena_printf(job->arena, "%s/", folder));
+    nf__plot_set_text(&job->script, "scripts",
+                      nf_arena_printf(job->arena, "%s/tools/plot/", data_root));
+    nf__plot_tables(job);
+    nf_text_printf(&job->script,
+                   "set output output_file\nload scripts.'%s.gp'\nset output\n",
+                   kind_names[kind]);
+    enum nf_status status = write_folder(job, folder, diags);
+    if (status == NF_OK) {
+        status = draw(folder, temporary, job->arena, diags);
+    }
+    remove_folder(folder, job->arena);
+    if (status != NF_OK) {
+        (void)unlink(temporary);
+        return status;
+    }
+    return nf_file_publish(temporary, image, diags);
+}
+
+static enum nf_status read_all(struct nf_plot_job *job, const char *file,
+                               enum nf_plot_kind kind, struct nf_diags *diags)
+{
+    struct nf_place nowhere = {0};
+    enum nf_status status = nf_result_read(file, &job->result, job->arena, diags);
+    if (status == NF_OK && kind == NF_PLOT_TIMELINE && !job->result.has_series) {
+        return nf_diag_add(diags, NF_E_USAGE, nowhere, NULL,
+                           "run the scenario again with --set output.series=1s",
+                           "\"%s\" holds no series, so there is no timeline to draw",
+                           file);
+    }
+    if (status == NF_OK && job->result.has_series) {
+        status = nf_result_series(file, 0, &job->series, job->arena, diags);
+    }
+    return status;
+}
+
+enum nf_status nf_plot(const char *file, enum nf_plot_kind kind, const char *image,
+                       const char *data_root, struct nf_diags *diags)
+{
+    struct nf_place nowhere = {0};
+    struct nf_arena arena;
+    struct nf_plot_job job = {.arena = &arena};
+    nf_arena_init(&arena);
+    enum nf_status status;
+    if (!set_terminal(&job.script, kind, image)) {
+        status = nf_diag_add(
+            diags, NF_E_USAGE, nowhere, NULL, "end its name in .png, .svg or .pdf",
+            "the picture \"%s\" is in no format that can be drawn", image);
+    } else {
+        status = nf_file_check_target(image, diags);
+    }
+    if (status == NF_OK) {
+        status = read_all(&job, file, kind, diags);
+    }
+    if (status == NF_OK) {
+        status = draw_into(&job, kind, image, data_root, diags);
+    }
+    nf__plot_fini(&job);
+    nf_arena_fini(&arena);
+    return status;
+}

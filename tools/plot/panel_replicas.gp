@@ -1,0 +1,13 @@
+# panel_replicas.gp - replicas ready (line) and starting (area) of the groups that scale; of all groups when none does.
+set xrange [0 : duration / time_scale]
+set yrange [0 : 4 < *]
+if (warmup > 0) {
+  set object 1 rectangle from graph 0, graph 0 to first warmup / time_scale, graph 1 behind fc rgb '#F0F0F0' fs noborder
+}
+shown(i) = any_scaled == 0 || group_scaled[i] > 0
+plot for [i = 1 : groups] data.'timeline.tsv' index (i - 1) \
+    using ($1 / time_scale):(group_scaled[i] > 0 ? $5 : NaN) with fillsteps fs transparent solid 0.35 noborder \
+    fc rgb hue(i - 1) title (group_scaled[i] > 0 ? group_name[i].' starting' : ''), \
+  for [i = 1 : groups] data.'timeline.tsv' index (i - 1) using ($1 / time_scale):(shown(i) ? $4 : NaN) with steps lw 1.5 \
+    lc rgb hue(i - 1) title (shown(i) ? group_name[i].' ready' : '')
+unset object
