@@ -160,7 +160,7 @@ static void expect_fixed_batch(const struct nf_world_spec *spec,
                                struct nf_expectations *list)
 {
     const struct nf_station_spec *s = &spec->stations[0];
-    double service = nf_dnn_batch_s(&s->hostings[0].dnn, s->batch_max) / s->speed;
+    double service = nf_dnn_alone_s(&s->hostings[0].dnn, s->batch_max);
     add_all(spec, nf_theory_fixed_batch(rate(spec), s->batch_max, service), list);
 }
 

@@ -251,13 +251,26 @@ uint32_t nf_batcher_expire(struct nf_batcher *b, nf_time now)
     return id;
 }
 
-uint32_t nf_batcher_take(struct nf_batcher *b)
+/* The first level that has items; NULL when none has. */
+static const struct nf_batcher_level *front_level(const struct nf_batcher *b)
 {
     uint32_t at = b->first_level;
-    while (b->levels[at].count == 0) {
+    while (at != NF_BATCHER_NONE && b->levels[at].count == 0) {
         at = b->levels[at].next;
     }
-    const struct nf_batcher_level *level = &b->levels[at];
+    return at == NF_BATCHER_NONE ? NULL : &b->levels[at];
+}
+
+uint64_t nf_batcher_level(const struct nf_batcher *b)
+{
+    const struct nf_batcher_level *level = front_level(b);
+    return level != NULL ? level->number : 0;
+}
+
+uint32_t nf_batcher_take(struct nf_batcher *b)
+{
+    const struct nf_batcher_level *level = front_level(b);
+    NF_ASSERT(level != NULL);
     uint32_t handle =
         level->queued.head != NF_BATCHER_NONE ? level->queued.head : level->delayed.head;
     uint32_t id = b->entries[handle].item.id;

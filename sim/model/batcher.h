@@ -106,6 +106,9 @@ nf_time nf_batcher_expiry(const struct nf_batcher *b);
 /* A server is free: what to start. */
 struct nf_batch_choice nf_batcher_next(struct nf_batcher *b, nf_time now);
 
+/* The level that is served next; 0 when nothing waits or there are no priorities. */
+uint64_t nf_batcher_level(const struct nf_batcher *b);
+
 /* Takes out the front item of the order and returns its id; `count` times after a choice. */
 uint32_t nf_batcher_take(struct nf_batcher *b);
 

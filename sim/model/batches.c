@@ -178,7 +178,18 @@ static void begin_batch(struct nf_world *w, struct nf_station *s, uint32_t list,
     nf__schedule(w, ready, NF_EV_SERVICE_END, slot, s->index);
 }
 
-/* The hosting whose batch may start now, that with the oldest request first; NF_NONE, and when to look again in *wake. */
+/* Between models that share the GPUs, as within one: the higher priority, then the oldest request. */
+static bool comes_before(const struct nf_world *w, const struct nf_station *s, uint32_t a,
+                         uint32_t b)
+{
+    uint64_t level_a = nf_batcher_level(&s->batchers[a]);
+    uint64_t level_b = nf_batcher_level(&s->batchers[b]);
+    return level_a != level_b ? level_a < level_b
+                              : nf__request(w, s->lists[a].head)->entered <
+                                    nf__request(w, s->lists[b].head)->entered;
+}
+
+/* The hosting whose batch starts next; NF_NONE when none may now, and when to look again in *wake. */
 static uint32_t ready_list(const struct nf_world *w, struct nf_station *s,
                            uint32_t *count, nf_time *wake)
 {
@@ -187,9 +198,7 @@ static uint32_t ready_list(const struct nf_world *w, struct nf_station *s,
     for (uint32_t i = 0; i < s->spec->hosting_count; i++) {
         struct nf_batch_choice c = nf_batcher_next(&s->batchers[i], w->now);
         *wake = c.wake < *wake ? c.wake : *wake;
-        if (c.count > 0 &&
-            (best == NF_NONE || nf__request(w, s->lists[i].head)->entered <
-                                    nf__request(w, s->lists[best].head)->entered)) {
+        if (c.count > 0 && (best == NF_NONE || comes_before(w, s, i, best))) {
             best = i;
             *count = c.count;
         }

@@ -161,3 +161,23 @@ Test(batches, preferred_sizes_are_taken_first)
     nf_fixture_run(&f, &out);
     check_latencies((double[]){5, 13, 13, 18}, 4);
 }
+
+/* Two models on one GPU: the second's request came later but is of level 1. First 0-5, then the later one 5-10, then 10-15. */
+Test(batches, priorities_hold_across_models)
+{
+    static const struct nf_trace_row slow[] = {{0, 0, 0}, {1 * MS, 0, 0}};
+    static const struct nf_trace_row fast[] = {{2 * MS, 0, 0}};
+    static const struct nf_batcher_spec rules = {
+        .max_batch = 2, .levels = 2, .default_level = 2};
+    nf_fixture_model(&f, NF_MODEL_DNN);
+    f.hostings[1] = f.hostings[0];
+    f.hostings[1].model = 1;
+    station->hosting_count = 2;
+    station->batcher = &rules;
+    nf_fixture_class(&f, "slow", 0);
+    nf_fixture_class(&f, "fast", 1)->priority = 1;
+    nf_fixture_arrivals(&f, 0, slow, 2);
+    nf_fixture_arrivals(&f, 1, fast, 1);
+    nf_fixture_run(&f, &out);
+    check_latencies((double[]){5, 8, 14}, 3);
+}

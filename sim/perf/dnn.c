@@ -24,18 +24,35 @@ static const struct nf_dnn_anchor *find_anchor(const struct nf_dnn_model *model,
 /* Both anchors: a + c = latency and (a + c B)/B = 1/throughput. An unknown B is large, so c = 1/throughput.
  * A device whose throughput engine is no faster per sample than its latency engine gives a < 0 by measurement
  * noise; then a = 0 and the throughput, the better-founded of the two, decides. */
-static struct line line_of_anchors(const struct nf_dnn_anchor *k)
+static struct line line_of_anchors(const struct nf_dnn_anchor *k, double latency_s)
 {
     double each = 1 / k->throughput;
     double c = each;
     if (k->batch > 1) {
         double n = (double)k->batch;
-        c = (n * each - k->latency_s) / (n - 1);
+        c = (n * each - latency_s) / (n - 1);
     }
-    if (!(c > 0) || k->latency_s < c) {
+    if (!(c > 0) || latency_s < c) {
         return (struct line){0, each};
     }
-    return (struct line){k->latency_s - c, c};
+    return (struct line){latency_s - c, c};
+}
+
+/* Share of a link's data-sheet rate that copies reach. */
+static const double LINK_EFFICIENCY = 0.8;
+
+/* One sample's input to the GPU; devices that share the host's memory have no link. */
+static double copy_s(const struct nf_dnn_model *m, const struct nf_device *d)
+{
+    return d->pcie_bandwidth > 0 ? m->input_bytes / (LINK_EFFICIENCY * d->pcie_bandwidth)
+                                 : 0;
+}
+
+/* What the GPU has of a published latency: one sample's copy is in it, and was not hidden. At least half is the GPU's. */
+static double latency_on_gpu_s(const struct nf_dnn_anchor *k, double copy)
+{
+    double rest = k->latency_s - copy;
+    return rest > k->latency_s / 2 ? rest : k->latency_s / 2;
 }
 
 /* The operation model at batch b; see dnn.h. */
@@ -71,10 +88,10 @@ static bool line_of_model(struct line *line, const struct nf_dnn_model *m,
 
 /* One anchor fixes the scale of the modelled line. */
 static double scale_of_anchor(const struct nf_dnn_anchor *k, const struct line *line,
-                              unsigned batch)
+                              unsigned batch, double copy)
 {
     if (k->latency_s > 0) {
-        return k->latency_s / (line->fixed_s + line->per_sample_s);
+        return latency_on_gpu_s(k, copy) / (line->fixed_s + line->per_sample_s);
     }
     double n = k->batch > 0 ? (double)k->batch : (double)batch;
     return n / k->throughput / (line->fixed_s + line->per_sample_s * n);
@@ -107,13 +124,14 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
     }
     const struct nf_dnn_anchor *k = find_anchor(model, device->name);
     struct line line = {0, 0};
+    double copy = copy_s(model, device);
     enum nf_provenance provenance = NF_DERIVED;
     if (k && k->latency_s > 0 && k->throughput > 0) {
-        line = line_of_anchors(k);
+        line = line_of_anchors(k, latency_on_gpu_s(k, copy));
         provenance = k->provenance;
     } else if (line_of_model(&line, model, host, max_batch)) {
         if (k) {
-            double scale = scale_of_anchor(k, &line, max_batch);
+            double scale = scale_of_anchor(k, &line, max_batch, copy);
             line.fixed_s *= scale;
             line.per_sample_s *= scale;
         } else if (host->calibration->provenance > provenance) {
@@ -121,7 +139,8 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
         }
     } else if (
         k) { /* one figure and no model of the rest: all of it grows with the batch */
-        line.per_sample_s = k->latency_s > 0 ? k->latency_s : 1 / k->throughput;
+        line.per_sample_s =
+            k->latency_s > 0 ? latency_on_gpu_s(k, copy) : 1 / k->throughput;
     } else {
         snprintf(
             why, cap,
@@ -132,6 +151,7 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
     }
     *cost = (struct nf_dnn_cost){.fixed_s = line.fixed_s,
                                  .per_sample_s = line.per_sample_s,
+                                 .copy_s = copy,
                                  .batch = max_batch,
                                  .is_padded = model->law == NF_BATCH_PADDED,
                                  .weight_bytes = model->weight_bytes,

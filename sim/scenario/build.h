@@ -28,6 +28,8 @@ struct nf__model {
     enum nf_model_kind kind;
     const struct nf_dnn_model *dnn; /* catalogue, overrides applied */
     const struct nf_llm_arch *llm;
+    const struct nf_diffusion_model *diffusion;
+    struct nf_diffusion_job job; /* diffusion: overrides applied */
     bool is_asked, is_hosted;
     const struct nf__group *last_group; /* that was found to serve it */
 };
@@ -107,6 +109,13 @@ const struct nf_catalog *nf__build_catalog(struct nf__build *b);
 /* Work out what the group's models cost on its device. */
 void nf__build_hostings(struct nf__build *b, struct nf__group *g,
                         struct nf_station_spec *s);
+
+/* How a station's requests form batches, and how many GPUs work on one. */
+void nf__build_batching(struct nf__build *b, struct nf__group *g,
+                        struct nf_station_spec *s);
+
+/* A generating model of the catalogue with the scenario's changes. */
+void nf__build_generation(struct nf__build *b, struct nf__model *m);
 
 /* The scaler of a pool. */
 void nf__build_scaler(struct nf__build *b, struct nf_station_decl *d,

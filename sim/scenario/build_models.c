@@ -71,11 +71,18 @@ static void find_in_catalog(struct nf__build *b, struct nf__model *m)
     }
     m->dnn = nf_catalog_dnn(catalog, d->catalog);
     m->llm = nf_catalog_llm(catalog, d->catalog);
+    m->diffusion = nf_catalog_diffusion(catalog, d->catalog, &m->job);
+    if (m->diffusion != NULL) {
+        nf__build_generation(b, m);
+    } else if (d->generate.at.node != NULL) {
+        (void)nf_object_error(&b->load, &d->at, "generate", NF_E_KEY, "remove it",
+                              "%s does not generate pictures", d->catalog);
+    }
     if (m->dnn != NULL) {
         apply_dnn(b, m);
     } else if (m->llm != NULL) {
         apply_llm(b, m);
-    } else {
+    } else if (m->diffusion == NULL) {
         const char *near =
             nf__build_near(b, d->catalog, nf_catalog_names(catalog, "models"));
         (void)nf_object_error(&b->load, &d->at, "catalog", NF_E_REFERENCE,
@@ -104,10 +111,12 @@ static void check_model(struct nf__build *b, struct nf__model *m,
         find_in_catalog(b, m);
     } else {
         m->kind = has_service ? NF_MODEL_SERVICE : (enum nf_model_kind)d->kind;
-        const char *extra = d->batch_law >= 0 ? "batch_law"
-                            : d->weights >= 0 ? "weights"
-                            : d->kv >= 0      ? "kv"
-                                              : NULL;
+        const char *extra = d->batch_law >= 0             ? "batch_law"
+                            : d->weights >= 0             ? "weights"
+                            : d->kv >= 0                  ? "kv"
+                            : d->host.at.node != NULL     ? "host"
+                            : d->generate.at.node != NULL ? "generate"
+                                                          : NULL;
         if (extra != NULL) {
             (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, NULL,
                                   "\"%s\" goes with catalog only", extra);
@@ -186,6 +195,47 @@ static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)
         .request_overhead_s = e->request_overhead};
 }
 
+/* A job holds its GPUs for the whole of its time; a batch of jobs is made one after the other. */
+static bool cost_of_pictures(const struct nf__model *m, const struct nf_host *host,
+                             const struct nf_station_decl *d, struct nf_dnn_cost *out,
+                             char *why, size_t cap)
+{
+    struct nf_diffusion_cost cost;
+    if (!nf_diffusion_prepare(&cost, m->diffusion, &m->job, host, why, cap)) {
+        return false;
+    }
+    *out = (struct nf_dnn_cost){.per_sample_s = cost.total_s,
+                                .batch = (unsigned)d->batching.max_size,
+                                .weight_bytes = cost.weight_bytes,
+                                .provenance = cost.provenance};
+    return true;
+}
+
+static bool cost_of(const struct nf__model *m, const struct nf_host *one,
+                    const struct nf_station_decl *d, struct nf_hosting *out, char *why,
+                    size_t cap)
+{
+    struct nf_host host = *one;
+    struct nf_llm_engine engine = engine_of(&d->engine);
+    if (m->diffusion != NULL) {
+        host.ranks = (unsigned)m->decl->generate.gpus;
+        return cost_of_pictures(m, &host, d, &out->dnn, why, cap);
+    }
+    if (m->dnn != NULL) {
+        if (!nf_dnn_prepare(&out->dnn, m->dnn, &host, (unsigned)d->batching.max_size, why,
+                            cap)) {
+            return false;
+        }
+        if (m->decl->host.at.node != NULL) {
+            out->dnn.prepare_s = m->decl->host.before;
+            out->dnn.finish_s = m->decl->host.after;
+        }
+        return true;
+    }
+    host.ranks = (unsigned)d->gpus;
+    return nf_llm_prepare(&out->llm, m->llm, &host, &engine, why, cap);
+}
+
 /* One model on the group's device. The mistake is told at the place of the model's name. */
 static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
                     struct nf_hosting *out)
@@ -197,7 +247,7 @@ static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
     if (m->kind == NF_MODEL_SERVICE || g->tier == NF_TIER_MAAS) {
         return true;
     }
-    if (m->dnn == NULL && m->llm == NULL) {
+    if (m->dnn == NULL && m->llm == NULL && m->diffusion == NULL) {
         (void)nf_object_error(
             &b->load, &d->at, "models", NF_E_IMPOSSIBLE,
             "give the model a catalog entry, or serve it from maas",
@@ -216,12 +266,7 @@ static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
             g->device->name);
         return false;
     }
-    struct nf_llm_engine engine = engine_of(&d->engine);
-    struct nf_host host = {g->device, c, m->kind == NF_MODEL_LLM ? (unsigned)d->gpus : 1};
-    bool ok = m->kind == NF_MODEL_DNN
-                  ? nf_dnn_prepare(&out->dnn, m->dnn, &host,
-                                   (unsigned)d->batching.max_size, why, sizeof why)
-                  : nf_llm_prepare(&out->llm, m->llm, &host, &engine, why, sizeof why);
+    bool ok = cost_of(m, &(struct nf_host){g->device, c, 1}, d, out, why, sizeof why);
     if (!ok) {
         (void)nf_object_error(&b->load, &d->at, "models", NF_E_IMPOSSIBLE,
                               "`nearfar catalog fit MODEL DEVICE` tells what fits where",

@@ -354,10 +354,7 @@ static void fill_server(struct nf__build *b, struct nf__group *g,
     s->servers = g->kind == NF_STATION_LLM ? 1 : (unsigned)d->gpus;
     s->batch_max = 1;
     if (g->kind == NF_STATION_BATCH) {
-        s->batch_max = (unsigned)d->batching.max_size;
-        s->batch_delay = isinf(d->batching.max_delay)
-                             ? NF_TIME_NEVER
-                             : nf_time_of_s(d->batching.max_delay);
+        nf__build_batching(b, g, s);
     }
     bool has_device = find_device(b, g);
     if (g->tier == NF_TIER_EDGE) {

@@ -197,6 +197,8 @@ static void check_class(struct nf__build *b, struct nf__class *c,
     out->down_bytes = d->payload.down;
     out->bytes_per_token = d->payload.per_token;
     out->residency = (enum nf_residency)d->residency;
+    out->priority = (unsigned)d->priority;
+    out->queue_timeout_s = isinf(d->queue_time) ? 0 : d->queue_time;
 }
 
 /* ---- the world's lists ---- */

@@ -109,11 +109,13 @@ static bool fit_dnn(const struct fit *f, const struct nf_dnn_model *m)
             m->weight_bytes / 1e9, f->device->memory_bytes / 1e9,
             f->device->memory_reserve_bytes / 1e9);
     print_batch_left(f, m);
-    fprintf(f->out, "  T(b) = %.4g ms + b x %.4g ms, %s\n", cost.fixed_s * 1e3,
-            cost.per_sample_s * 1e3, nf_provenance_name(cost.provenance));
+    fprintf(f->out,
+            "  T(b) = %.4g ms + b x %.4g ms on the GPU, %s; copies b x %.3g ms before\n",
+            cost.fixed_s * 1e3, cost.per_sample_s * 1e3,
+            nf_provenance_name(cost.provenance), cost.copy_s * 1e3);
     cost.is_padded = false;
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
-        double t = nf_dnn_batch_s(&cost, batches[i]);
+        double t = nf_dnn_alone_s(&cost, batches[i]);
         fprintf(f->out, "    batch %3u  %8.3f ms  %8.0f samples/s\n", batches[i], t * 1e3,
                 batches[i] / t);
     }

@@ -115,7 +115,7 @@ Test(catalog, retinanet_on_an_l4_passes_through_its_anchors)
     cr_assert(nf_dnn_prepare(&cost, nf_catalog_dnn(c, "retinanet-800-int8"), &host, 8,
                              why, sizeof why),
               "%s", why);
-    cr_assert_float_eq(nf_dnn_batch_s(&cost, 1), 4.69e-3, 1e-9);
+    cr_assert_float_eq(nf_dnn_alone_s(&cost, 1), 4.69e-3, 1e-9);
     cr_assert_float_eq(1 / cost.per_sample_s, 227.411, 1e-9);
     cr_assert_eq(cost.provenance, NF_PUBLISHED);
 }

@@ -40,6 +40,19 @@ struct nf_name_decl {
     const char *text;
 };
 
+/* What the host does with a sample before and after the GPU. */
+struct nf_host_decl {
+    struct nf_object at;
+    double before, after;
+};
+
+/* What a generating model makes; absent keys: the catalogue's usual job. */
+struct nf_generate_decl {
+    struct nf_object at;
+    int64_t width, height, frames, steps, forwards, gpus;
+    int offload; /* 0, 1; -1: the catalogue's */
+};
+
 struct nf_model_decl {
     struct nf_object at;
     struct nf_dist_decl service;
@@ -48,12 +61,30 @@ struct nf_model_decl {
     double parameters;
     int batch_law;   /* enum nf_batch_law, -1: the catalogue's */
     int weights, kv; /* enum nf_precision, -1: the catalogue's */
+    struct nf_host_decl host;
+    struct nf_generate_decl generate;
+};
+
+/* A whole number in a list. */
+struct nf_count_decl {
+    struct nf_object at;
+    int64_t value;
+};
+
+struct nf_batching_level_decl {
+    struct nf_object at;
+    int64_t limit;
+    double time_limit;
+    int when_late; /* enum nf_batch_action */
 };
 
 struct nf_batching_decl {
     struct nf_object at;
-    int64_t max_size;
-    double max_delay;
+    int64_t max_size, streams, priorities, default_priority;
+    double max_delay, time_limit;
+    int when_late;            /* enum nf_batch_action */
+    struct nf_list preferred; /* struct nf_count_decl */
+    struct nf_list levels;    /* struct nf_batching_level_decl */
 };
 
 struct nf_queue_decl {
@@ -213,6 +244,8 @@ struct nf_class_decl {
     struct nf_tokens_decl tokens;
     struct nf_payload_decl payload;
     int residency; /* enum nf_residency, -1: the stage before decides */
+    int64_t priority;
+    double queue_time;
     struct nf_target_decl target;
     struct nf_list then; /* struct nf_class_decl */
 };
@@ -278,6 +311,8 @@ struct nf_scenario_decl {
 extern const struct nf_table nf_table_dist;
 extern const struct nf_table nf_table_name;
 extern const struct nf_table nf_table_model;
+extern const struct nf_table nf_table_batching;
+extern const struct nf_table nf_table_host, nf_table_generate;
 extern const struct nf_table nf_table_edge;
 extern const struct nf_table nf_table_cloud;
 extern const struct nf_table nf_table_maas;

@@ -142,6 +142,10 @@ Test(scenario_bad, models)
          4, 56, NF_E_RANGE, "the weights make 40 %", ""},
         {4, "models: {job: {service: 5ms, kv: fp8}, chat: {catalog: llama-3.1-8b-fp8}}",
          4, 34, NF_E_KEY, "goes with catalog only", ""},
+        {4,
+         "models: {job: {service: 5ms}, chat: {catalog: llama-3.1-8b-fp8, generate: "
+         "{steps: 4}}}",
+         4, 75, NF_E_KEY, "does not generate pictures", "remove"},
     };
     CHECK(cases);
 }
@@ -157,6 +161,18 @@ Test(scenario_bad, stations)
          NF_E_IMPOSSIBLE, "cannot share one station", "two stations"},
         {5, "edge: {node: {site: here, models: [det]}}", 5, 8, NF_E_KEY,
          "\"device\" is missing", "L4"},
+        {5,
+         "edge: {node: {site: here, models: [det], device: L4, batching: {max_size: 4, "
+         "preferred: [2, 6]}}}",
+         5, 93, NF_E_RANGE, "6 is above max_size, 4", ""},
+        {5,
+         "edge: {node: {site: here, models: [det], device: L4, batching: {priorities: 2, "
+         "levels: {\"3\": {limit: 1}}}}}",
+         5, 89, NF_E_RANGE, "from 1 to 2", ""},
+        {5,
+         "edge: {node: {site: here, models: [det], device: L4, batching: {priorities: 2, "
+         "default_priority: 3}}}",
+         5, 98, NF_E_RANGE, "there are 2 priorities", ""},
         {5, "edge: {node: {site: here, models: [job], batching: {}}}", 5, 52, NF_E_KEY,
          "\"batching\" is for batched models", "remove"},
         {5,

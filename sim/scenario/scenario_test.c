@@ -242,6 +242,36 @@ Test(scenario, effective_files_load_to_the_same_world)
     }
 }
 
+/* The eyes of everything.yaml, and its film studio: two groups of two GPUs. */
+static void check_batching(const struct nf_world_spec *w)
+{
+    const struct nf_batcher_spec *r = w->stations[3].batcher;
+    cr_assert_eq(w->stations[3].batch_delay, NF_TIME_NEVER);
+    cr_assert_eq(w->stations[3].batch_streams, 2);
+    cr_assert_eq(r->preferred_count, 2);
+    cr_assert_eq(r->preferred[1], 8);
+    cr_assert_eq(r->levels, 3);
+    cr_assert_eq(r->default_level, 2);
+    cr_assert_eq(r->policy.timeout, 90 * NF_SECOND / 1000);
+    cr_assert_eq(r->policy.action, NF_BATCH_REJECT);
+    cr_assert_eq(r->level_policy[0].level, 1);
+    cr_assert_eq(r->level_policy[0].policy.max_queue, 64);
+    cr_assert_eq(r->level_policy[0].policy.action, NF_BATCH_DELAY);
+    const struct nf_dnn_cost *det = &w->stations[3].hostings[0].dnn;
+    cr_assert_float_eq(det->prepare_s, 0.3e-3, 1e-15);
+    cr_assert_float_eq(det->finish_s, 0.2e-3, 1e-15);
+    cr_assert_float_eq(det->copy_s, 150528 / (0.8 * 31e9), 1e-12);
+    const struct nf_class_spec *frames = &w->classes[3];
+    cr_assert_str_eq(frames->name, "frames");
+    cr_assert_eq(frames->priority, 1);
+    cr_assert_float_eq(frames->queue_timeout_s, 20e-3, 1e-15);
+    cr_assert_eq(w->stations[6].kind, NF_STATION_BATCH);
+    cr_assert_eq(w->stations[6].servers, 2);
+    cr_assert_eq(w->stations[6].gpus_per_replica, 4);
+    double job = nf_dnn_alone_s(&w->stations[6].hostings[0].dnn, 1);
+    cr_assert(job > 15 && job < 60, "%g s", job);
+}
+
 /* The same for a file that uses nearly every key of the format. */
 Test(scenario, a_file_with_everything_has_an_effective_file_that_loads)
 {
@@ -259,17 +289,17 @@ Test(scenario, a_file_with_everything_has_an_effective_file_that_loads)
     cr_assert_str_eq(first.data, second.data);
     const struct nf_world_spec *w = &a->world;
     cr_assert_eq(w->station_count,
-                 10); /* 3 nodes, 3 eyes, talk, two pools, the endpoint */
-    cr_assert_eq(w->stations[3].batch_delay, NF_TIME_NEVER);
-    cr_assert_eq(w->stations[6].hostings[0].llm.kv_blocks, 4000);
-    cr_assert_eq(w->stations[7].replicas_initial, 0);
-    cr_assert_eq(w->stations[9].hosting_count, 3);
-    cr_assert_float_eq(w->stations[9].rate_limit, 1.5, 1e-12);
-    cr_assert_float_eq(w->stations[9].rate_burst, 1.5, 1e-12);
+                 11); /* 3 nodes, 3 eyes, film, talk, two pools, the endpoint */
+    check_batching(w);
+    cr_assert_eq(w->stations[7].hostings[0].llm.kv_blocks, 4000);
+    cr_assert_eq(w->stations[8].replicas_initial, 0);
+    cr_assert_eq(w->stations[10].hosting_count, 3);
+    cr_assert_float_eq(w->stations[10].rate_limit, 1.5, 1e-12);
+    cr_assert_float_eq(w->stations[10].rate_burst, 1.5, 1e-12);
     cr_assert_float_eq(w->models[0].service.shift, 1e-3, 0);
-    cr_assert_float_eq(w->models[4].parameters, 200e9, 0);
+    cr_assert_float_eq(w->models[5].parameters, 200e9, 0);
     cr_assert_eq(w->series_interval, 0);
-    cr_assert_eq(w->class_count, 6);
+    cr_assert_eq(w->class_count, 7);
     cr_assert_eq(w->classes[5].model,
                  4); /* stage of a stage: its own model, tokens of before */
     cr_assert_float_eq(w->classes[5].input_tokens.a, 300, 0);

@@ -10,28 +10,6 @@
 
 /* ---- parts that edge nodes and cloud pools share ---- */
 
-#define AT(member) .offset = offsetof(struct nf_batching_decl, member)
-static const struct nf_field batching_fields[] = {
-    {.key = "max_size",
-     INTEGER(1, 65536),
-     AT(max_size),
-     .fallback = "1",
-     .example = "8",
-     .help = "Most requests that a GPU computes at once."},
-    {.key = "max_delay",
-     SECONDS,
-     AT(max_delay),
-     .infinite = "full",
-     .fallback = "0s",
-     .example = "1ms",
-     .help = "How long a batch waits for more requests after its first; full: until it "
-             "is full."},
-};
-#undef AT
-static const struct nf_table batching_table =
-    NF_TABLE("batching", "How requests share a GPU (not for language models).",
-             struct nf_batching_decl, batching_fields);
-
 static const char *const when_full[] = {"reject", NULL};
 static const struct nf_field queue_fields[] = {
     {.key = "limit",
@@ -122,7 +100,7 @@ static const struct nf_table engine_table =
          .example = "2.5",                                                               \
          .help = "Service times are divided by it (service-time models only; 1)."},      \
         {.key = "batching",                                                              \
-         SUBTABLE(batching_table),                                                       \
+         SUBTABLE(nf_table_batching),                                                    \
          AT(batching),                                                                   \
          .help = "How requests share a GPU (batched models only)."},                     \
         {.key = "queue",                                                                 \

@@ -55,6 +55,16 @@ static const struct nf_field model_fields[] = {
      .example = "fp8",
      .help =
          "Instead of the catalogue's: precision of its key-value cache, bf16 or fp8."},
+    {.key = "host",
+     .kind = NF_FIELD_MAP,
+     .table = &nf_table_host,
+     AT(host),
+     .help = "Batched models: host work on each request, beside the GPU."},
+    {.key = "generate",
+     .kind = NF_FIELD_MAP,
+     .table = &nf_table_generate,
+     AT(generate),
+     .help = "Models that generate pictures: what each request makes."},
 };
 #undef AT
 const struct nf_table nf_table_model =
