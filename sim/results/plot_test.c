@@ -44,7 +44,15 @@ static const char *name(const char *what)
 
 static bool have_gnuplot(void)
 {
-    return system("gnuplot --version >/dev/null 2>&1") == 0;
+    const char *path = getenv("PATH");
+    while (path && *path) {
+        size_t n = strcspn(path, ":");
+        if (access(nf_arena_printf(&arena, "%.*s/gnuplot", (int)n, path), X_OK) == 0) {
+            return true;
+        }
+        path += n + (path[n] == ':');
+    }
+    return false;
 }
 
 static void make_file(bool with_series)
