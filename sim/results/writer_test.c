@@ -2,6 +2,7 @@
 #include "results/writer.h"
 
 #include <criterion/criterion.h>
+#include <hdf5.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -112,6 +113,29 @@ Test(writer, bytes_do_not_depend_on_who_carried_the_rows)
     expect_same_bytes(direct, spooled);
     expect_same_bytes(direct, threads);
     cr_assert_eq(folder_count(&folder), 3, "no temporary is left");
+}
+
+static herr_t expect_no_time(hid_t object, const char *path, const H5O_info_t *info,
+                             void *ctx)
+{
+    (void)object;
+    ++*(int *)ctx;
+    cr_assert(info->atime == 0 && info->mtime == 0 && info->ctime == 0, "%s", path);
+    return 0;
+}
+
+/* Two runs within one second would have equal times by chance, so the times are looked for. */
+Test(writer, no_object_carries_a_time)
+{
+    int seen = 0;
+    cr_assert_eq(fixture_write(folder.file, fixture_spec(2, &arena), 11, true, 0, &diags),
+                 NF_OK);
+    hid_t file = H5Fopen(folder.file, H5F_ACC_RDONLY, H5P_DEFAULT);
+    cr_assert(file >= 0);
+    cr_assert(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, expect_no_time, &seen,
+                        H5O_INFO_TIME) >= 0);
+    cr_assert_gt(seen, 100);
+    (void)H5Fclose(file);
 }
 
 /* ---- content ---- */
