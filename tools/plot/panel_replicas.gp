@@ -1,6 +1,11 @@
 # panel_replicas.gp - replicas ready (line) and starting (area) of the groups that scale; of all groups when none does.
 set xrange [0 : duration / time_scale]
 set yrange [0 : 4 < *]
+# Whole replicas, about five tics.
+most = 4
+do for [i = 1 : groups] { do for [c = 4 : 5] { if (group_peak[(i - 1) * 6 + c] > most) { most = group_peak[(i - 1) * 6 + c] } } }
+decade = 10**floor(log10(most / 4.0))
+set ytics decade * (most / 4.0 / decade > 5 ? 10 : most / 4.0 / decade > 2 ? 5 : most / 4.0 / decade > 1 ? 2 : 1)
 if (warmup > 0) {
   set object 1 rectangle from graph 0, graph 0 to first warmup / time_scale, graph 1 behind fc rgb '#F0F0F0' fs noborder
 }
@@ -11,3 +16,4 @@ plot for [i = 1 : groups] data.'timeline.tsv' index (i - 1) \
   for [i = 1 : groups] data.'timeline.tsv' index (i - 1) using ($1 / time_scale):(shown(i) ? $4 : NaN) with steps lw 1.5 \
     lc rgb hue(i - 1) title (shown(i) ? group_name[i].' ready' : '')
 unset object
+set ytics autofreq
