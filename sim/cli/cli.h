@@ -48,6 +48,11 @@ const struct nf_scenario *nf_cli_load(struct nf_cli *cli, const char *path);
 /* Progress on stderr, only when it is a terminal and --quiet is not given. */
 bool nf_cli_shows_progress(const struct nf_cli *cli);
 
+/* nearfar validate KIND FILE for the kinds that hold models against measured rows, and what all of them print. */
+struct nf_measured;
+int nf_cli_validate_measured(struct nf_cli *cli, const char *kind);
+int nf_cli_show_measured(struct nf_cli *cli, const struct nf_measured *m);
+
 /* The verbs, one a file verb_NAME.c. */
 extern const struct nf_verb nf_verb_run, nf_verb_check, nf_verb_schema, nf_verb_catalog,
     nf_verb_plot, nf_verb_validate, nf_verb_calibrate;

@@ -75,9 +75,7 @@ static void print_summary(struct nf_cli *cli, const struct nf_calibration_fit *r
     for (size_t i = 0; i < r->class_count; i++) {
         const struct nf_calibrated *k = &r->classes[i];
         const struct nf_error *e = &k->fit.held_out;
-        bool is_gemm = k->operation == NF_OPERATION_GEMM;
-        nf_columns_cell(&t, "%s%s%s", nf_operation_name(k->operation), is_gemm ? " " : "",
-                        is_gemm ? nf_precision_name(k->precision) : "");
+        nf_columns_cell(&t, "%s", nf_calibrated_name(k, &cli->arena));
         nf_columns_cell(&t, "%zu", k->rows);
         nf_columns_cell(&t, "%zu", k->fit.fitted.rows);
         nf_columns_cell(&t, "%zu", e->rows);

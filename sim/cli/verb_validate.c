@@ -220,14 +220,8 @@ static void print_json(struct nf_cli *cli, const struct table *t)
     nf_text_add(&cli->out, "\n");
 }
 
-static int run(struct nf_cli *cli)
+static int run_theory(struct nf_cli *cli)
 {
-    if (strcmp(cli->args.operands[0], "theory") != 0) {
-        (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, "validate",
-                          "nearfar validate theory", "unknown subject \"%s\"",
-                          cli->args.operands[0]);
-        return NF_EXIT_INPUT;
-    }
     struct table t = {0};
     uint64_t jobs = 0;
     choose(cli, &t);
@@ -263,7 +257,33 @@ static int run(struct nf_cli *cli)
     return t.missed == 0 ? NF_EXIT_DONE : NF_EXIT_NO;
 }
 
+static int run(struct nf_cli *cli)
+{
+    static const char *const subjects[] = {"theory", "operators", "serving", "replay",
+                                           NULL};
+    const char *subject = cli->args.operands[0];
+    if (strcmp(subject, "theory") == 0) {
+        return run_theory(cli);
+    }
+    for (size_t i = 1; subjects[i]; i++) {
+        if (strcmp(subject, subjects[i]) == 0) {
+            return nf_cli_validate_measured(cli, subject);
+        }
+    }
+    const char *nearest = nf_text_nearest(subject, subjects);
+    (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, "validate",
+                      nearest ? nf_arena_printf(&cli->arena, "did you mean %s?", nearest)
+                              : "subjects: theory, operators, serving, replay",
+                      "unknown subject \"%s\"", subject);
+    return NF_EXIT_INPUT;
+}
+
 static const struct nf_option options[] = {
+    {.name = "--profile",
+     .value = "NAME",
+     .help =
+         "calibration profile, its device, or a .yaml file (default: the device's own)"},
+    {.name = "--csv", .value = "FILE", .help = "write every row, predicted and measured"},
     {.name = "--jobs",
      .letter = "-j",
      .value = "N",
@@ -277,14 +297,22 @@ static const struct nf_option options[] = {
 
 const struct nf_verb nf_verb_validate = {
     .name = "validate",
-    .operands = "theory [CASE...]",
-    .sentence = "Hold the simulator against queueing formulas and print theory beside "
-                "simulation.",
-    .examples = {"nearfar validate theory", "nearfar validate theory mm1-90 two-tier",
-                 "nearfar validate theory --json"},
+    .operands = "SUBJECT [CASE | FILE...]",
+    .sentence = "Hold the simulator against queueing formulas and measured rows.",
+    .examples = {"nearfar validate theory mm1-90 two-tier",
+                 "nearfar validate operators h100_sxm_gemm.csv",
+                 "nearfar validate serving serving_measured_h100.csv --csv rows.csv"},
     .notes =
-        "Exit status 1: a value missed its theory, or an interval was too wide to tell.\n"
-        "The cases are the files of scenarios/validation/.",
+        "theory     the cases of scenarios/validation/; exit status 1: a value missed "
+        "its\n"
+        "           theory, or an interval was too wide to tell\n"
+        "operators  times of matrix products, prefill and decode attention (the files of "
+        "calibrate fit)\n"
+        "serving    a table of LLM serving runs: model_path, system, isl, osl, "
+        "batch_size, "
+        "tp_size, ...,\n"
+        "           silicon_ttft_ms, silicon_tpot_ms\n"
+        "replay     a folder with requests.jsonl and meta.json of one LLM engine",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .operands_min = 1,

@@ -19,27 +19,18 @@ static char plain(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c == '_' ? '-' : c;
 }
 
-/* Whether `text` starts with `name`, case and - or _ aside, and the name's last word ends there. */
-static bool starts_with_name(const char *text, const char *name)
-{
-    while (*name && plain(*text) == plain(*name)) {
-        text++;
-        name++;
-    }
-    return *name == '\0' && (*text == '\0' || strchr("_-. /", *text) != NULL);
-}
-
 const struct nf_device *nf_calibrate_device(const struct nf_catalog *c, const char *text)
 {
-    const char *best = NULL;
+    const struct nf_device *best = NULL;
     const char *const *names = nf_catalog_names(c, "devices");
     for (size_t i = 0; names[i]; i++) {
-        if (starts_with_name(text, names[i]) &&
-            (!best || strlen(names[i]) > strlen(best))) {
-            best = names[i];
+        const struct nf_device *d = nf_catalog_device(c, names[i]);
+        if (nf_device_is_named(d, text) &&
+            (!best || strlen(d->name) > strlen(best->name))) {
+            best = d;
         }
     }
-    return best ? nf_catalog_device(c, best) : NULL;
+    return best;
 }
 
 const struct nf_llm_arch *nf_calibrate_model(const struct nf_catalog *c, const char *path)
@@ -95,14 +86,33 @@ static void read_files(struct work *w)
 
 /* ---- fitting ---- */
 
-static void fit_class(struct work *w, enum nf_operation o, enum nf_precision p,
+static bool is_of(const struct nf_sample *s, const struct nf_calibrated *k)
+{
+    return s->operation == k->operation &&
+           (s->operation != NF_OPERATION_GEMM || s->precision == k->precision) &&
+           (s->operation != NF_OPERATION_ALLREDUCE || s->ranks == k->ranks);
+}
+
+const char *nf_calibrated_name(const struct nf_calibrated *k, struct nf_arena *arena)
+{
+    const char *name = nf_operation_name(k->operation);
+    switch (k->operation) {
+    case NF_OPERATION_GEMM:
+        return nf_arena_printf(arena, "%s %s", name, nf_precision_name(k->precision));
+    case NF_OPERATION_ALLREDUCE:
+        return nf_arena_printf(arena, "%s %u", name, k->ranks);
+    default:
+        return name;
+    }
+}
+
+static void fit_class(struct work *w, struct nf_calibrated class_of,
                       struct nf_calibration_fit *result)
 {
     struct nf_sample **own = NF_NEW_ARRAY(w->arena, w->count, struct nf_sample *);
     size_t n = 0, usable = 0;
     for (size_t i = 0; i < w->count; i++) {
-        if (w->all[i]->operation == o &&
-            (o != NF_OPERATION_GEMM || w->all[i]->precision == p)) {
+        if (is_of(w->all[i], &class_of)) {
             own[n++] = w->all[i];
             usable += w->all[i]->not_predicted == NULL;
         }
@@ -112,22 +122,22 @@ static void fit_class(struct work *w, enum nf_operation o, enum nf_precision p,
     }
     struct nf_calibrated *k = &result->classes[result->class_count];
     char why[400] = "";
-    *k = (struct nf_calibrated){.operation = o, .precision = p, .rows = n};
+    *k = class_of;
+    k->rows = n;
+    const char *name = nf_calibrated_name(k, w->arena);
     if (nf_fit_curve(own, n, w->c->device, w->arena, &k->fit, why, sizeof why)) {
         result->class_count++;
         if (k->fit.is_at_bound) {
             nf_diag_warn(w->diags, nowhere, "",
-                         "%s%s%s: an efficiency is 1: the device runs at or above its "
-                         "data sheet",
-                         nf_operation_name(o), o == NF_OPERATION_GEMM ? " " : "",
-                         o == NF_OPERATION_GEMM ? nf_precision_name(p) : "");
+                         "%s: an efficiency is 1: the device runs at or above its data "
+                         "sheet",
+                         name);
         }
     } else if (w->c->base) {
-        nf_diag_warn(w->diags, nowhere, "", "%s is taken from the base: %s",
-                     nf_operation_name(o), why);
+        nf_diag_warn(w->diags, nowhere, "", "%s is taken from the base: %s", name, why);
     } else {
         (void)nf_diag_add(w->diags, NF_E_IMPOSSIBLE, nowhere, "", NULL,
-                          "%s cannot be fitted: %s", nf_operation_name(o), why);
+                          "%s cannot be fitted: %s", name, why);
     }
 }
 
@@ -142,34 +152,43 @@ static const struct nf_curve *fitted(const struct nf_calibration_fit *r,
     return NULL;
 }
 
-static int by_value(const void *a, const void *b)
+/* Loss of one mixed factor: sum of |ln(predicted/measured)| over the rows. */
+static double mixed_loss(const struct work *w, const struct nf_calibration *k,
+                         size_t *rows)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    double loss = 0;
+    *rows = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct nf_sample *x = w->all[i];
+        if (x->operation == NF_OPERATION_MIXED && !x->not_predicted && !x->is_held_out) {
+            loss += fabs(log(nf_sample_s(x, w->c->device, k) / x->seconds));
+            ++*rows;
+        }
+    }
+    return loss;
 }
 
-/* mu: what decode attention adds to a prefill, over decode attention alone without its start-up; the median of the rows. */
+/* mu: what decode attention costs beside a prefill, over decode attention alone without its start-up. Golden section between 0.5 and 5. */
 static void fit_mixed(struct work *w, struct nf_calibration_fit *result)
 {
     const struct nf_curve *prefill = fitted(result, NF_OPERATION_PREFILL);
     const struct nf_curve *decode = fitted(result, NF_OPERATION_DECODE);
-    double *ratio = NF_NEW_ARRAY(w->arena, w->count, double);
-    size_t n = 0;
-    struct nf_silicon s = nf_silicon_of(w->c->device, nf_device_half(w->c->device));
-    for (size_t i = 0; i < w->count && prefill && decode; i++) {
-        const struct nf_sample *x = w->all[i];
-        if (x->operation != NF_OPERATION_MIXED || x->not_predicted || x->is_held_out) {
-            continue;
-        }
-        double alone = nf_decode_s(decode, &s, &x->beside) - decode->t0_s;
-        double first = nf_prefill_s(prefill, &s, &x->shape.prefill);
-        if (alone > 0.2 * first) { /* else the difference is mostly the prefill's error */
-            ratio[n++] = (x->seconds - first) / alone;
-        }
+    if (!prefill || !decode) {
+        return;
     }
-    qsort(ratio, n, sizeof *ratio, by_value);
-    result->mixed_rows = n;
-    result->mixed_factor = n > 0 ? ratio[n / 2] : (double)NAN;
+    struct nf_calibration k = {.prefill_attention = *prefill,
+                               .decode_attention = *decode};
+    const double shrink = 0.6180339887498949;
+    double low = 0.5, high = 5;
+    for (int i = 0; i < 20; i++) {
+        double a = high - shrink * (high - low), b = low + shrink * (high - low);
+        k.mixed_factor = a;
+        double left = mixed_loss(w, &k, &result->mixed_rows);
+        k.mixed_factor = b;
+        double right = mixed_loss(w, &k, &result->mixed_rows);
+        *(left < right ? &high : &low) = left < right ? b : a;
+    }
+    result->mixed_factor = result->mixed_rows > 0 ? 0.5 * (low + high) : (double)NAN;
 }
 
 static const char *date_of(const struct work *w)
@@ -199,17 +218,29 @@ enum nf_status nf_calibrate_run(const struct nf_calibrate *c, struct nf_arena *a
     struct work w = {.c = c, .arena = arena, .diags = diags};
     *result = (struct nf_calibration_fit){.mixed_factor = (double)NAN};
     result->classes =
-        NF_NEW_ARRAY(arena, NF_PRECISIONS + NF_OPERATIONS, struct nf_calibrated);
+        NF_NEW_ARRAY(arena, NF_PRECISIONS + 2 * NF_OPERATIONS, struct nf_calibrated);
     read_files(&w);
     if (diags->errors > 0) {
         return nf_diags_status(diags);
     }
     for (int p = 0; p < NF_PRECISIONS; p++) {
-        fit_class(&w, NF_OPERATION_GEMM, (enum nf_precision)p, result);
+        fit_class(&w,
+                  (struct nf_calibrated){.operation = NF_OPERATION_GEMM,
+                                         .precision = (enum nf_precision)p},
+                  result);
     }
-    fit_class(&w, NF_OPERATION_PREFILL, NF_FP32, result);
-    fit_class(&w, NF_OPERATION_DECODE, NF_FP32, result);
-    fit_class(&w, NF_OPERATION_ELEMENTWISE, NF_FP32, result);
+    static const enum nf_operation one[] = {NF_OPERATION_PREFILL, NF_OPERATION_DECODE,
+                                            NF_OPERATION_ENCODER,
+                                            NF_OPERATION_ELEMENTWISE};
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+        fit_class(&w, (struct nf_calibrated){.operation = one[i]}, result);
+    }
+    for (unsigned ranks = 2; ranks <= 8; ranks *= 2) {
+        fit_class(
+            &w,
+            (struct nf_calibrated){.operation = NF_OPERATION_ALLREDUCE, .ranks = ranks},
+            result);
+    }
     fit_mixed(&w, result);
     if (diags->errors > 0) {
         return nf_diags_status(diags);

@@ -30,8 +30,9 @@ struct nf_calibrate {
 /* One class that was fitted. */
 struct nf_calibrated {
     enum nf_operation operation;
-    enum nf_precision precision;
-    size_t rows; /* all rows of this class */
+    enum nf_precision precision; /* GEMM */
+    unsigned ranks;              /* ALLREDUCE */
+    size_t rows;                 /* all rows of this class */
     struct nf_fit fit;
 };
 
@@ -41,6 +42,9 @@ struct nf_calibration_fit {
     double mixed_factor; /* NAN: not measured */
     size_t mixed_rows;
 };
+
+/* "gemm bf16", "prefill", "allreduce 4". */
+const char *nf_calibrated_name(const struct nf_calibrated *k, struct nf_arena *arena);
 
 /* Fit the files and append the profile to `out`. Classes that cannot be fitted are warnings when the base has them, else errors. */
 NF_MUST_CHECK enum nf_status nf_calibrate_run(const struct nf_calibrate *c,

@@ -21,6 +21,10 @@ static const char *key_of(enum nf_operation o)
         return "prefill_attention";
     case NF_OPERATION_DECODE:
         return "decode_attention";
+    case NF_OPERATION_ENCODER:
+        return "encoder_attention";
+    case NF_OPERATION_ALLREDUCE:
+        return "allreduce";
     case NF_OPERATION_ELEMENTWISE:
         return "elementwise";
     default:
@@ -42,6 +46,8 @@ static const char *quantity(double value, enum nf_dimension dimension, char buf[
 {
     if (dimension == NF_DIM_NONE) {
         snprintf(buf, 64, "%.4g", value);
+    } else if (dimension == NF_DIM_BANDWIDTH) {
+        snprintf(buf, 64, "%.4gGB/s", value / 1e9);
     } else if (dimension == NF_DIM_TIME && value < 1e-9) {
         snprintf(buf, 64, "0us");
     } else {
@@ -66,7 +72,8 @@ static bool holds(const struct nf_samples *f, const struct nf_calibrated *k)
     for (size_t i = 0; i < f->count; i++) {
         if (f->items[i].operation == k->operation && !f->items[i].not_predicted &&
             (k->operation != NF_OPERATION_GEMM ||
-             f->items[i].precision == k->precision)) {
+             f->items[i].precision == k->precision) &&
+            (k->operation != NF_OPERATION_ALLREDUCE || f->items[i].ranks == k->ranks)) {
             return true;
         }
     }
@@ -98,6 +105,8 @@ static const char *source_name(const struct nf_calibrated *k, char buf[64])
 {
     if (k->operation == NF_OPERATION_GEMM) {
         snprintf(buf, 64, "rows-gemm-%s", nf_precision_name(k->precision));
+    } else if (k->operation == NF_OPERATION_ALLREDUCE) {
+        snprintf(buf, 64, "rows-allreduce-%u", k->ranks);
     } else {
         snprintf(buf, 64, "rows-%s", nf_operation_name(k->operation));
     }
@@ -117,6 +126,8 @@ static void add_class(const struct nf__profile_text *t, const struct nf_calibrat
     struct nf_curve curve = k->fit.curve;
     if (k->operation == NF_OPERATION_GEMM) {
         nf_text_printf(t->out, "  %s: {", nf_precision_name(k->precision));
+    } else if (k->operation == NF_OPERATION_ALLREDUCE) {
+        nf_text_printf(t->out, "  \"%u\": {", k->ranks);
     } else {
         nf_text_printf(t->out, "%s: {", key_of(k->operation));
     }
@@ -143,17 +154,25 @@ static void add_class(const struct nf__profile_text *t, const struct nf_calibrat
                    k->fit.fitted.rows, k->fit.sites, e->rows, k->fit.held_out_sites);
 }
 
+/* Classes with one entry a precision or a number of devices stand under a common key. */
+static bool is_block(enum nf_operation o)
+{
+    return o == NF_OPERATION_GEMM || o == NF_OPERATION_ALLREDUCE;
+}
+
 static void add_fitted(const struct nf__profile_text *t)
 {
-    bool is_gemm = false;
+    enum nf_operation before = NF_OPERATIONS;
     for (size_t i = 0; i < t->result->class_count; i++) {
         const struct nf_calibrated *k = &t->result->classes[i];
-        if (k->operation == NF_OPERATION_GEMM && !is_gemm) {
-            nf_text_add(t->out, "\ngemm:\n");
-        } else if (k->operation != NF_OPERATION_GEMM && is_gemm) {
+        if (k->operation != before &&
+            (is_block(k->operation) || before == NF_OPERATIONS || is_block(before))) {
             nf_text_add(t->out, "\n");
         }
-        is_gemm = k->operation == NF_OPERATION_GEMM;
+        if (k->operation != before && is_block(k->operation)) {
+            nf_text_printf(t->out, "%s:\n", key_of(k->operation));
+        }
+        before = k->operation;
         add_class(t, k);
     }
     if (!isnan(t->result->mixed_factor)) {
@@ -161,7 +180,7 @@ static void add_fitted(const struct nf__profile_text *t)
             t->out,
             "\n# Decode attention inside a step that also prefills, over decode "
             "attention alone.\nmixed_factor: {value: %.3g, origin: %s, source: "
-            "rows-mixed, note: \"median of %zu rows\"}\n",
+            "rows-mixed, note: \"least absolute log residuals of %zu rows\"}\n",
             t->result->mixed_factor, origin_of(t), t->result->mixed_rows);
     }
 }

@@ -12,6 +12,8 @@
 #ifndef NF_PERF_CALIBRATION_H
 #define NF_PERF_CALIBRATION_H
 
+#include <stddef.h>
+
 #include "perf/device.h"
 
 /* A class of operations. The first four numbers are the model; the others refine it where measurements ask for it and are 0 where they
@@ -41,6 +43,8 @@ struct nf_curve {
     /* decode attention */
     double query_head_s; /* beside c1, for each query head */
     double doubling_s;   /* for each doubling of the mean length beyond 256 */
+    /* all-reduce; see struct nf_allreduce */
+    double bus_bandwidth, two_shot_s;
     /* what the benchmark saw when its data stayed in the L2 cache: memory is 1 + this times as fast. Serving reads other layers'
      * data in between and never sees it. */
     double cache_speedup;
@@ -50,6 +54,7 @@ enum { NF_RANKS_MAX_LOG2 = 3 }; /* all-reduce constants for 2, 4 and 8 ranks */
 
 struct nf_allreduce {
     double t0_s, bus_bandwidth; /* byte/s; 0: not known */
+    double two_shot_s; /* what scattering first costs more; 0: it always scatters */
 };
 
 struct nf_calibration {
@@ -62,7 +67,8 @@ struct nf_calibration {
         network; /* whole engines (convolutions, encoders), at any precision */
     struct nf_curve prefill_attention;
     struct nf_curve decode_attention;
-    struct nf_curve elementwise; /* t0_s per fused pass, em */
+    struct nf_curve encoder_attention; /* not causal: encoders, diffusion */
+    struct nf_curve elementwise;       /* t0_s per fused pass, em */
     double
         long_attention_ec; /* over tens of thousands of tokens, none masked; 0: not known */
     struct nf_allreduce allreduce[NF_RANKS_MAX_LOG2];
@@ -70,6 +76,13 @@ struct nf_calibration {
 };
 
 /* Where work runs: devices of one kind that share it, and what was measured on one of them. */
+/* The all-reduce of 2, 4 or 8 ranks; NULL for another number. */
+static inline const struct nf_allreduce *
+nf_calibration_allreduce(const struct nf_calibration *c, unsigned ranks)
+{
+    return ranks == 2 || ranks == 4 || ranks == 8 ? &c->allreduce[ranks >> 2] : NULL;
+}
+
 struct nf_host {
     const struct nf_device *device;
     const struct nf_calibration *calibration; /* NULL: none */

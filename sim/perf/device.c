@@ -1,5 +1,7 @@
 #include "perf/device.h"
 
+#include <string.h>
+
 #include "base/status.h"
 
 const char *nf_precision_name(enum nf_precision p)
@@ -23,6 +25,21 @@ const char *nf_provenance_name(enum nf_provenance p)
                                                       "assumed"};
     NF_ASSERT((unsigned)p < NF_PROVENANCES);
     return names[p];
+}
+
+static char plain(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c == '_' ? '-' : c;
+}
+
+bool nf_device_is_named(const struct nf_device *device, const char *text)
+{
+    const char *name = device->name;
+    while (*name && plain(*text) == plain(*name)) {
+        text++;
+        name++;
+    }
+    return *name == '\0' && (*text == '\0' || strchr("_-. /", *text) != NULL);
 }
 
 enum nf_precision nf_device_half(const struct nf_device *device)

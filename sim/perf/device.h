@@ -11,6 +11,8 @@
 #ifndef NF_PERF_DEVICE_H
 #define NF_PERF_DEVICE_H
 
+#include <stdbool.h>
+
 enum nf_precision {
     NF_FP32,
     NF_TF32,
@@ -48,6 +50,9 @@ double nf_precision_bytes(enum nf_precision p);
 
 /* "measured", "published", "derived", "assumed". */
 const char *nf_provenance_name(enum nf_provenance p);
+
+/* Whether `text` starts with the device's name, case and - or _ aside, and the name's last word ends there ("h100_sxm_gemm.csv": H100). */
+bool nf_device_is_named(const struct nf_device *device, const char *text);
 
 /* The 16-bit format that the device computes in: BF16 where it has it, else FP16. */
 enum nf_precision nf_device_half(const struct nf_device *device);

@@ -20,3 +20,14 @@ Test(device, computes_in_fp16_where_bf16_is_missing)
     cr_assert_eq(nf_device_half(&t4), NF_FP16);
     cr_assert_eq(nf_device_half(&l4), NF_BF16);
 }
+
+Test(device, is_known_by_the_start_of_a_name)
+{
+    struct nf_device a100 = {.name = "A100"}, pcie = {.name = "A100-PCIe"};
+    struct nf_device l4 = {.name = "L4"};
+    cr_assert(nf_device_is_named(&a100, "a100_sxm_gemm.csv"));
+    cr_assert(nf_device_is_named(&pcie, "a100_pcie"));
+    cr_assert_not(nf_device_is_named(&pcie, "a100_sxm"));
+    cr_assert_not(nf_device_is_named(&l4, "l40s_gemm.csv"));
+    cr_assert_not(nf_device_is_named(&a100, "a10"));
+}

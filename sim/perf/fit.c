@@ -10,11 +10,17 @@
 
 #include "base/status.h"
 
-enum { PARAMETERS_MAX = 16, ROUNDS = 60, ROUNDS_AGAIN = 12, LEAST_SAMPLES = 40 };
+enum {
+    PARAMETERS_MAX = 16,
+    ROUNDS = 60,
+    ROUNDS_AGAIN = 12,
+    LEAST_SAMPLES = 40,
+    LEAST_MESSAGES = 7
+};
 
 #define LOSS_SCALE 0.05
 #define AT_BOUND   0.995
-#define POOR       0.15
+#define POOR       0.25
 
 #define CONSTANT(key_, dimension_, bound_, member, start_)                               \
     {                                                                                    \
@@ -65,6 +71,12 @@ static const struct nf_parameter decode_parameters[] = {
     REFINEMENT("cache_speedup", NF_DIM_NONE, NF_POSITIVE, cache_speedup, 0.5),
 };
 
+static const struct nf_parameter allreduce_parameters[] = {
+    CONSTANT("t0", NF_DIM_TIME, NF_POSITIVE, t0_s, 5e-6),
+    CONSTANT("bus_bandwidth", NF_DIM_BANDWIDTH, NF_POSITIVE, bus_bandwidth, 200e9),
+    REFINEMENT("two_shot", NF_DIM_TIME, NF_POSITIVE, two_shot_s, 3e-6),
+};
+
 static const struct nf_parameter elementwise_parameters[] = {
     CONSTANT("t0", NF_DIM_TIME, NF_POSITIVE, t0_s, 2e-6),
     CONSTANT("em", NF_DIM_NONE, NF_SHARE, em, 0.8),
@@ -79,7 +91,10 @@ const struct nf_parameter *nf_parameters(enum nf_operation operation, size_t *co
     case NF_OPERATION_GEMM:
         return LIST(gemm_parameters);
     case NF_OPERATION_PREFILL:
+    case NF_OPERATION_ENCODER:
         return LIST(prefill_parameters);
+    case NF_OPERATION_ALLREDUCE:
+        return LIST(allreduce_parameters);
     case NF_OPERATION_DECODE:
         return LIST(decode_parameters);
     case NF_OPERATION_ELEMENTWISE:
@@ -109,7 +124,12 @@ static double curve_s(const struct nf_sample *s, const struct nf_device *device,
         return nf_gemm_s(c, &own, &s->shape.gemm);
     }
     case NF_OPERATION_PREFILL:
+    case NF_OPERATION_ENCODER:
         return nf_prefill_s(c, &half, &s->shape.prefill);
+    case NF_OPERATION_ALLREDUCE: {
+        struct nf_allreduce a = {c->t0_s, c->bus_bandwidth, c->two_shot_s};
+        return nf_allreduce_s(&a, s->ranks, s->shape.bytes);
+    }
     case NF_OPERATION_DECODE:
         return nf_decode_s(c, &half, &s->shape.decode);
     default:
@@ -139,6 +159,11 @@ double nf_sample_s(const struct nf_sample *s, const struct nf_device *device,
         return curve_s(s, device, &k->prefill_attention);
     case NF_OPERATION_DECODE:
         return curve_s(s, device, &k->decode_attention);
+    case NF_OPERATION_ENCODER:
+        return curve_s(s, device, &k->encoder_attention);
+    case NF_OPERATION_ALLREDUCE:
+        return nf_allreduce_s(nf_calibration_allreduce(k, s->ranks), s->ranks,
+                              s->shape.bytes);
     case NF_OPERATION_ELEMENTWISE:
         return curve_s(s, device, &k->elementwise);
     default:
@@ -378,9 +403,10 @@ bool nf_fit_curve(struct nf_sample *const *all, size_t count,
             out->longest_s = fmax(out->longest_s, all[i]->seconds);
         }
     }
-    if (q.count < LEAST_SAMPLES) {
-        snprintf(why, cap, "%zu rows to fit, at least %d are needed", q.count,
-                 LEAST_SAMPLES);
+    int least =
+        all[0]->operation == NF_OPERATION_ALLREDUCE ? LEAST_MESSAGES : LEAST_SAMPLES;
+    if (q.count < (size_t)least) {
+        snprintf(why, cap, "%zu rows to fit, at least %d are needed", q.count, least);
         return false;
     }
     q.parameters = nf_parameters(all[0]->operation, &q.parameter_count);

@@ -270,11 +270,10 @@ static void fold_rest(struct fold *f)
                     3.0 * a->ffn / f->ranks * copies;
     f->out->step_s += layers * ELEMENTWISE_PASSES * e->t0_s;
     f->out->token_s += layers * 2 * values / (e->em * f->device->bandwidth);
-    if (f->ranks > 1) {
+    for (int i = 1; i < NF_ROWS_POINTS && f->ranks > 1; i++) {
         const struct nf_allreduce *r = &f->cal->allreduce[ranks_log2(f->ranks) - 1];
-        double share = 2.0 * (f->ranks - 1) / f->ranks;
-        f->out->step_s += layers * ALLREDUCES * r->t0_s;
-        f->out->token_s += layers * ALLREDUCES * share * 2 * a->hidden / r->bus_bandwidth;
+        double bytes = 2.0 * rows_at(i) * a->hidden;
+        f->out->products.s[i] += layers * ALLREDUCES * nf_allreduce_s(r, f->ranks, bytes);
     }
 }
 

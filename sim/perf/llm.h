@@ -68,10 +68,10 @@ struct nf_llm_rows {
 
 /* All times are already multiplied by the number of layers and divided among the ranks. */
 struct nf_llm_cost {
-    struct nf_llm_rows products; /* all matrix products of the layers, by tokens */
+    struct nf_llm_rows products; /* products and all-reduces of the layers, by tokens */
     struct nf_llm_rows head;     /* by sampled sequences */
-    double step_s;               /* per step: element-wise passes, all-reduces */
-    double token_s;              /* per token: element-wise and all-reduce bytes */
+    double step_s;               /* per step: element-wise passes */
+    double token_s;              /* per token: element-wise bytes */
     double prefill_t0_s, prefill_pair_s, prefill_token_s, prefill_context_s;
     double prefill_tile_s;     /* for each 128 tokens of the longest sequence */
     double prefill_slow_pairs; /* pairs beyond which work slows down ... */

@@ -118,3 +118,11 @@ double nf_decode_s(const struct nf_curve *c, const struct nf_silicon *s,
     return c->t0_s + pn(memory, g->sequences * each, c->p) +
            c->doubling_s * nf_doublings(g->context / g->sequences / 256);
 }
+
+double nf_allreduce_s(const struct nf_allreduce *a, unsigned ranks, double bytes)
+{
+    double scattered = 2.0 * (ranks - 1) / ranks * bytes / a->bus_bandwidth;
+    double direct = (ranks - 1) * bytes / a->bus_bandwidth;
+    double through = a->two_shot_s + scattered;
+    return a->t0_s + (a->two_shot_s > 0 && direct < through ? direct : through);
+}

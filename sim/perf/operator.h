@@ -18,6 +18,9 @@
  *             M = (2 P d (2 h + kv_weight g) + 2 b K g d)/(em BW)
  *         decode attention of N sequences of total length S, KV cache of b bytes an element:
  *             t = t0 + PN(2 b S g d/(em BW), N (c1 g + query_head h)/SM, p) + doubling log2+(S/N/256)
+ *         encoder attention: as prefill attention, with all pairs of a sequence.
+ *         all-reduce of B bytes on n devices: everybody sends everything, or scatters first and gathers after, whichever is faster:
+ *             t = t0 + min((n - 1) B/bus, two_shot + 2 (n - 1)/n B/bus)      two_shot 0: always scatters
  * Why:    refinements are there where held-out shapes of several devices demand them; bench/validation.md has what each buys.
  * Cost:   0.2 us a product (three powers); callers in the event loop use the folded form of llm.h.
  * Units:  s, byte, byte/s, operations/s.
@@ -60,6 +63,8 @@ struct nf_decode_shape {
 };
 double nf_decode_s(const struct nf_curve *c, const struct nf_silicon *s,
                    const struct nf_decode_shape *g);
+
+double nf_allreduce_s(const struct nf_allreduce *a, unsigned ranks, double bytes);
 
 /* log2 of x, joined by straight lines between powers of two; 0 below 1. Off by at most 0.086. */
 double nf_doublings(double x);

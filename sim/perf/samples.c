@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 
-enum { COLUMNS_MAX = 6, WRONG_MAX = 20 };
+enum { COLUMNS_MAX = 6, WRONG_MAX = 20, MESSAGE_MAX = 1 << 27 };
 
 #define CACHE_SHARE 0.7
 #define HALF_COPIES 3 /* of the six that ran in turn */
@@ -28,15 +28,16 @@ struct reader {
 /* A kind of file: its columns, the last of which is the time. */
 struct kind {
     const char *columns[COLUMNS_MAX + 1];
-    bool has_text; /* the first column is a word */
+    int words; /* so many columns at the start are words */
     bool needs_arch;
+    bool repeats; /* a shape may be measured more than once */
     bool (*take)(struct reader *r, size_t row, struct nf_sample *s);
 };
 
 const char *nf_operation_name(enum nf_operation o)
 {
-    static const char *const names[NF_OPERATIONS] = {"gemm", "prefill", "decode",
-                                                     "elementwise", "mixed"};
+    static const char *const names[NF_OPERATIONS] = {
+        "gemm", "prefill", "decode", "encoder", "allreduce", "elementwise", "mixed"};
     return names[o];
 }
 
@@ -131,6 +132,44 @@ static bool take_attention(struct reader *r, size_t row, struct nf_sample *s)
     return true;
 }
 
+static bool take_encoder(struct reader *r, size_t row, struct nf_sample *s)
+{
+    (void)row;
+    const double *x = r->number;
+    s->operation = NF_OPERATION_ENCODER;
+    s->shape.prefill = (struct nf_prefill_shape){.pairs = x[2] * x[3] * x[3],
+                                                 .tokens = x[2] * x[3],
+                                                 .longest = x[3],
+                                                 .heads = x[0],
+                                                 .kv_heads = x[0],
+                                                 .head_dim = x[1],
+                                                 .kv_bytes = 2};
+    s->site = nf_hash_mix((uint64_t)x[0], (uint64_t)x[1]);
+    return true;
+}
+
+static bool take_collective(struct reader *r, size_t row, struct nf_sample *s)
+{
+    const char *system = nf_csv_cell(&r->out->csv, row, r->column[0]);
+    const char *impl = nf_csv_cell(&r->out->csv, row, r->column[1]);
+    const char *op = nf_csv_cell(&r->out->csv, row, r->column[2]);
+    double ranks = r->number[3], bytes = r->number[4];
+    s->operation = NF_OPERATION_ALLREDUCE;
+    s->ranks = (unsigned)ranks;
+    s->shape.bytes = bytes;
+    s->site = (uint64_t)bytes;
+    if (!nf_device_is_named(r->device, system)) {
+        s->not_predicted = "a collective of another device";
+    } else if (strcmp(op, "all_reduce") != 0 || strstr(impl, "graph") == NULL) {
+        s->not_predicted = "not the all-reduce inside an engine's CUDA graph";
+    } else if (ranks != 2 && ranks != 4 && ranks != 8) {
+        s->not_predicted = "2, 4 and 8 devices are modelled";
+    } else if (bytes > MESSAGE_MAX) {
+        s->not_predicted = "a larger message than an iteration has";
+    }
+    return true;
+}
+
 static bool take_layer(struct reader *r, size_t row, struct nf_sample *s)
 {
     const struct nf_llm_arch *a = r->arch;
@@ -196,18 +235,29 @@ static bool take_model_attention(struct reader *r, size_t row, struct nf_sample 
 }
 
 static const struct kind kinds[] = {
-    {{"gemm_dtype", "m", "n", "k", "latency_us", NULL}, true, false, take_gemm},
-    {{"num_heads", "num_key_value_heads", "head_dim", "batch_size", "ctx", "latency_us",
-      NULL},
-     false,
-     false,
-     take_attention},
-    {{"layer", "tokens", "time_us", NULL}, true, true, take_layer},
-    {{"layer", "sequences", "time_us", NULL}, true, true, take_layer},
-    {{"prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us", NULL},
-     false,
-     true,
-     take_model_attention}};
+    {.columns = {"gemm_dtype", "m", "n", "k", "latency_us"},
+     .words = 1,
+     .take = take_gemm},
+    {.columns = {"num_heads", "num_key_value_heads", "head_dim", "batch_size", "ctx",
+                 "latency_us"},
+     .take = take_attention},
+    {.columns = {"num_heads", "head_dim", "batch_size", "isl", "latency_us"},
+     .take = take_encoder},
+    {.columns = {"system", "impl", "op", "num_gpus", "message_bytes", "latency_us"},
+     .words = 3,
+     .repeats = true,
+     .take = take_collective},
+    {.columns = {"layer", "tokens", "time_us"},
+     .words = 1,
+     .needs_arch = true,
+     .take = take_layer},
+    {.columns = {"layer", "sequences", "time_us"},
+     .words = 1,
+     .needs_arch = true,
+     .take = take_layer},
+    {.columns = {"prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us"},
+     .needs_arch = true,
+     .take = take_model_attention}};
 
 /* ---- plausibility ---- */
 
@@ -220,7 +270,7 @@ static double least_s(const struct reader *r, const struct nf_sample *s)
         double memory = g->is_cached ? 0 : g->weight_bytes * g->n * g->k / bandwidth;
         return fmax(2 * g->m * g->n * g->k / r->device->peak[s->precision], memory);
     }
-    if (s->operation == NF_OPERATION_PREFILL) {
+    if (s->operation == NF_OPERATION_PREFILL || s->operation == NF_OPERATION_ENCODER) {
         const struct nf_prefill_shape *g = &s->shape.prefill;
         return 4 * g->pairs * g->heads * g->head_dim / half;
     }
@@ -371,7 +421,7 @@ static bool read_row(struct reader *r, size_t row, struct nf_sample *s)
     for (int c = 0; r->kind->columns[c]; c++) {
         bool is_time = r->kind->columns[c + 1] == NULL;
         last = c;
-        if (c == 0 && r->kind->has_text) {
+        if (c < r->kind->words) {
             continue;
         }
         ok = nf_csv_number(&r->out->csv, row, r->column[c], is_time ? 1e-3 : 0, 1e10,
@@ -403,7 +453,9 @@ enum nf_status nf_samples_read(const char *path, const struct nf_device *device,
         (void)read_row(&r, i, &out->items[i]);
     }
     if (diags->errors == errors) {
-        check_duplicates(&r, arena);
+        if (!r.kind->repeats) {
+            check_duplicates(&r, arena);
+        }
         check_times(&r, arena);
     }
     return diags->errors == errors ? NF_OK : nf_diags_status(diags);
@@ -430,7 +482,8 @@ static int by_site(const void *a, const void *b)
 
 static struct site site_of(const struct nf_sample *s)
 {
-    uint64_t group = (uint64_t)s->operation * 64 + (uint64_t)s->precision;
+    uint64_t group =
+        ((uint64_t)s->operation * 64 + (uint64_t)s->precision) * 64 + s->ranks;
     return (struct site){group, nf_hash_mix(s->site, 0x5eed), s->site, 0};
 }
 

@@ -6,6 +6,8 @@
  *           num_heads, num_key_value_heads, head_dim, batch_size, ctx, latency_us  attention (aiconfigurator): prefill when the file's name
  *                                                                               has "context" or "prefill" in it, decode when it has
  *                                                                               "generation" or "decode"
+ *           num_heads, head_dim, batch_size, isl, latency_us                    encoder attention (aiconfigurator)
+ *           system, impl, op, num_gpus, message_bytes, latency_us               collectives (aiconfigurator)
  *           layer, tokens, time_us and layer, sequences, time_us                layers of a model (LLMServingSim dense, per_sequence)
  *           prefill_chunk, kv_prefill, n_decode, kv_decode, time_us             attention of a model (LLMServingSim)
  * Why:    fitting and validation read the same rows in the same way, so that a held-out shape is the same in both.
@@ -34,6 +36,8 @@ enum nf_operation {
     NF_OPERATION_GEMM,
     NF_OPERATION_PREFILL,
     NF_OPERATION_DECODE,
+    NF_OPERATION_ENCODER, /* attention that is not causal */
+    NF_OPERATION_ALLREDUCE,
     NF_OPERATION_ELEMENTWISE,
     NF_OPERATION_MIXED, /* prefill and decode attention in one step */
     NF_OPERATIONS
@@ -53,7 +57,9 @@ struct nf_sample {
         struct nf_prefill_shape prefill;
         struct nf_decode_shape decode;
         struct nf_pass_shape pass;
+        double bytes; /* of an all-reduce */
     } shape;
+    unsigned ranks;                /* of an all-reduce */
     struct nf_decode_shape beside; /* MIXED: `shape.prefill` and this */
     double seconds;
     uint64_t site;
@@ -79,7 +85,7 @@ nf_samples_read(const char *path, const struct nf_device *device,
 void nf_samples_split(struct nf_sample *const *samples, size_t count,
                       struct nf_arena *arena);
 
-/* "gemm", "prefill", "decode", "elementwise", "mixed". */
+/* "gemm", "prefill", "decode", "encoder", "allreduce", .... */
 const char *nf_operation_name(enum nf_operation o);
 
 #endif

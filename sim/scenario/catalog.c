@@ -326,6 +326,41 @@ const struct nf_calibration *nf_catalog_calibration(const struct nf_catalog *c,
     return NULL;
 }
 
+const struct nf_calibration *nf_catalog_profile(const struct nf_catalog *c,
+                                                const char *name)
+{
+    for (size_t i = 0; i < c->profile_count; i++) {
+        if (strcmp(c->calibrations[i].name, name) == 0) {
+            return &c->calibrations[i];
+        }
+    }
+    return nf_catalog_calibration(c, name);
+}
+
+enum nf_status nf_catalog_read_profile(const struct nf_catalog *c, const char *path,
+                                       struct nf_arena *arena, struct nf_diags *diags,
+                                       struct nf_calibration *out)
+{
+    struct nf_place nowhere = {NULL, 0, 0};
+    struct nf_load load = {arena, diags};
+    struct nf_yaml_file *file = NF_NEW(arena, struct nf_yaml_file);
+    struct nf__profile_entry *p = NF_NEW(arena, struct nf__profile_entry);
+    int errors = diags->errors;
+    enum nf_status s = nf_yaml_read(path, nowhere, arena, diags, file);
+    if (s != NF_OK || file->root == NULL) {
+        return s;
+    }
+    s = nf_schema_load(&load, &nf__profile_table, file->root, "", p);
+    if (s != NF_OK) {
+        return s;
+    }
+    p->at.name = path;
+    check_sources(&load, &nf__profile_table, p, &p->sources);
+    nf__catalog_fold_profile(&load, c, p, out);
+    out->sha256 = file->sha256;
+    return diags->errors == errors ? NF_OK : nf_diags_status(diags);
+}
+
 const char *const *nf_catalog_names(const struct nf_catalog *c, const char *section)
 {
     for (int s = 0; s < NF__SECTIONS; s++) {

@@ -240,7 +240,8 @@ static void fold_allreduce(struct nf_load *load, struct nf__profile_entry *e,
                                   r[i].cite.at.name);
             continue;
         }
-        k->allreduce[index] = (struct nf_allreduce){r[i].curve.t0_s, r[i].bus_bandwidth};
+        k->allreduce[index] = (struct nf_allreduce){r[i].curve.t0_s, r[i].bus_bandwidth,
+                                                    known(r[i].curve.two_shot_s, 0)};
         k->provenance = weaker((int)k->provenance, r[i].cite.origin);
     }
 }
@@ -260,8 +261,8 @@ static const char *sha256_of(const struct nf_catalog *c, const char *profile)
     return "";
 }
 
-static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
-                         struct nf__profile_entry *e, struct nf_calibration *k)
+void nf__catalog_fold_profile(struct nf_load *load, const struct nf_catalog *c,
+                              struct nf__profile_entry *e, struct nf_calibration *k)
 {
     const struct nf_device *device = nf_catalog_device(c, e->device);
     *k = (struct nf_calibration){.name = e->at.name,
@@ -285,6 +286,7 @@ static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
     enum nf_provenance ignored = NF_MEASURED;
     k->prefill_attention = curve(load, &e->prefill, &k->provenance);
     k->decode_attention = curve(load, &e->decode, &k->provenance);
+    k->encoder_attention = curve(load, &e->encoder, &ignored);
     k->elementwise = curve(load, &e->elementwise, &k->provenance);
     k->network = curve(load, &e->network, &ignored);
     if (has(&e->long_attention)) {
@@ -295,6 +297,11 @@ static void fold_profile(struct nf_load *load, const struct nf_catalog *c,
         (void)nf_object_error(load, &e->at, "mixed_factor", NF_E_KEY, NULL,
                               "attention constants need a mixed_factor above 0");
     }
+}
+
+static void check_one_each(struct nf_load *load, const struct nf_catalog *c,
+                           struct nf__profile_entry *e)
+{
     for (size_t i = 0; &c->profiles[i] != e; i++) {
         if (strcmp(c->profiles[i].device, e->device) == 0) {
             (void)nf_object_error(load, &e->at, "device", NF_E_KEY, NULL,
@@ -331,6 +338,7 @@ void nf__catalog_fold(struct nf_load *load, struct nf_catalog *c)
     c->calibrations =
         NF_NEW_ARRAY(load->arena, c->profile_count + 1, struct nf_calibration);
     for (size_t i = 0; i < c->profile_count; i++) {
-        fold_profile(load, c, &c->profiles[i], &c->calibrations[i]);
+        nf__catalog_fold_profile(load, c, &c->profiles[i], &c->calibrations[i]);
+        check_one_each(load, c, &c->profiles[i]);
     }
 }

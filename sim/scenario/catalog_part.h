@@ -117,7 +117,7 @@ struct nf__profile_entry {
     struct nf_list sources;
     const char *device, *about;
     struct nf__gemm_entry gemm;
-    struct nf__curve_entry prefill, decode, elementwise, network, long_attention;
+    struct nf__curve_entry prefill, decode, encoder, elementwise, network, long_attention;
     struct nf_list allreduce; /* struct nf__curve_entry, by number of devices */
     struct nf__figure mixed_factor;
 };
@@ -208,5 +208,7 @@ void nf__catalog_fold_diffusion(struct nf_load *load, struct nf__model_entry *e,
 
 /* Fill in the structs of sim/perf; tells contradictions. */
 void nf__catalog_fold(struct nf_load *load, struct nf_catalog *c);
+void nf__catalog_fold_profile(struct nf_load *load, const struct nf_catalog *c,
+                              struct nf__profile_entry *e, struct nf_calibration *k);
 
 #endif

@@ -68,11 +68,11 @@ static const struct nf_field decode_fields[] = {
     CITE};
 static const struct nf_field elementwise_fields[] = {T0, EM, SPEEDUP, FITTED, CITE};
 static const struct nf_field long_attention_fields[] = {EC, CITE};
-static const struct nf_field allreduce_fields[] = {T0,
-                                                   CURVE("bus_bandwidth", bus_bandwidth,
-                                                         NF_DIM_BANDWIDTH, 0, 1e15,
-                                                         NF_REQUIRED | NF_ABOVE_LOW),
-                                                   FITTED, CITE};
+static const struct nf_field allreduce_fields[] = {
+    T0,
+    CURVE("bus_bandwidth", bus_bandwidth, NF_DIM_BANDWIDTH, 0, 1e15,
+          NF_REQUIRED | NF_ABOVE_LOW),
+    MORE("two_shot", two_shot_s, NF_DIM_TIME, 1), FITTED, CITE};
 
 #define CURVE_TABLE(name, fields)                                                        \
     NF_TABLE(name, "Constants of a class of operations.", struct nf__curve_entry, fields)
@@ -131,6 +131,7 @@ static const struct nf_field profile_fields[] = {
     CLASS("gemm", &precision_table, gemm),
     CLASS("prefill_attention", &prefill, prefill),
     CLASS("decode_attention", &decode, decode),
+    CLASS("encoder_attention", &prefill, encoder),
     CLASS("elementwise", &elementwise, elementwise),
     CLASS("network", &network, network),
     CLASS("long_attention", &long_attention, long_attention),
