@@ -378,11 +378,16 @@ enum nf_status nf_measured_replay(const struct nf_measured_with *with, const cha
         .metric_count = METRICS,
         .assumptions = nf_arena_printf(
             arena,
-            "%s on %u x %s, %llu KV blocks of %u tokens, %u sequences, %u "
-            "tokens a step, from meta.json; times from queued_ts;\n0.3 ms a "
-            "step and 5 us a sampled sequence, as everywhere.",
+            "%s on %u x %s, %llu KV blocks of %u tokens, %u sequences, %u tokens a step, "
+            "from "
+            "meta.json; times from queued_ts.\n%s",
             p.arch->name, p.ranks, p.device->name, (unsigned long long)p.engine.kv_blocks,
-            p.engine.block_tokens, p.engine.max_sequences, p.engine.max_batched_tokens)};
+            p.engine.block_tokens, p.engine.max_sequences, p.engine.max_batched_tokens,
+            p.engine.step_overhead_s > 0
+                ? "0.3 ms a step and 20 us a sampled sequence, as everywhere."
+                : "The engine schedules asynchronously (meta.json): its host work runs "
+                  "beside "
+                  "the GPU and costs no time.")};
     p.group = nf_arena_printf(arena, "%s %s", p.arch->name, p.device->name);
     out->rows = NF_NEW_ARRAY(arena, p.count, struct nf_measured_row);
     return run(&p, out) ? NF_OK : nf_diags_status(diags);

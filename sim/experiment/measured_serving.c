@@ -10,9 +10,14 @@
 
 static const struct nf_place nowhere;
 
-/* What the table does not say about the load, and one setting for all of it. */
-enum { ROUNDS = 10, REQUESTS_LEAST = 32, WORD_MAX = 96 };
-#define SHORTEST_SHARE 0.8 /* lengths are uniform in [0.8, 1] of isl and osl */
+/* What the table does not say about the load. */
+enum { ROUNDS = 10, REQUESTS_LEAST = 32 };
+
+/* Lengths are uniform between a share of isl and osl and all of it. InferenceMAX (rows that say wip=) draws from [0.8, 1] of them, its
+ * random_range_ratio. Other clients send the lengths as they are named; exactly equal ones would keep all clients in step, which the few
+ * tokens by which prompts differ do not allow. */
+#define INFERENCEMAX_SHARE 0.8
+#define NAMED_SHARE        0.95
 
 enum column {
     MODEL,
@@ -47,6 +52,7 @@ static const char *const names[COLUMNS] = {[MODEL] = "model_path",
 
 struct serving {
     const struct nf_measured_with *with;
+    int source; /* column silicon_data_source; -1: none */
     struct nf_csv csv;
     int column[COLUMNS];
     struct nf_arena *arena;
@@ -59,6 +65,7 @@ struct run {
     const struct nf_device *device;
     const struct nf_calibration *profile;
     double isl, osl, clients, tp, pp, dp;
+    double shortest; /* share of isl and osl */
 };
 
 static const char *cell(const struct serving *s, size_t row, enum column c)
@@ -152,11 +159,11 @@ static bool read_numbers(struct serving *s, size_t i, struct run *r,
 }
 
 /* Whole numbers; the world rounds what it draws. */
-static struct nf_dist lengths(double most)
+static struct nf_dist lengths(double most, double shortest)
 {
     struct nf_dist d;
     const char *why;
-    double least = ceil(SHORTEST_SHARE * most);
+    double least = ceil(shortest * most);
     bool is_spread = least < most && nf_dist_uniform(&d, least - 0.5, most + 0.499, &why);
     return is_spread ? d : nf_dist_constant(most);
 }
@@ -195,8 +202,8 @@ static const char *simulate(const struct run *r, struct nf_measured_row *row,
                                .arrivals = {.kind = NF_ARRIVAL_CLOSED,
                                             .clients = (uint32_t)r->clients,
                                             .requests = (uint64_t)wanted},
-                               .input_tokens = lengths(r->isl),
-                               .output_tokens = lengths(r->osl),
+                               .input_tokens = lengths(r->isl, r->shortest),
+                               .output_tokens = lengths(r->osl, r->shortest),
                                .seed = 20260821,
                                .requests = (size_t)wanted};
     load.arrivals.think = nf_dist_constant(0);
@@ -241,6 +248,8 @@ static void take_row(struct serving *s, size_t i, struct nf_measured_row *row)
     r.profile = s->with->profile ? s->with->profile
                 : r.device ? nf_catalog_calibration(s->with->catalog, r.device->name)
                            : NULL;
+    bool is_max = s->source >= 0 && contains(nf_csv_cell(&s->csv, i, s->source), "wip=");
+    r.shortest = is_max ? INFERENCEMAX_SHARE : NAMED_SHARE;
     row->subtotal = nf_arena_printf(s->arena, "all %s", cell(s, i, BACKEND));
     row->group = nf_arena_printf(s->arena, "%s %s %s", r.arch ? r.arch->name : model,
                                  r.device ? r.device->name : cell(s, i, SYSTEM),
@@ -268,21 +277,24 @@ enum nf_status nf_measured_serving(const struct nf_measured_with *with, const ch
     if (status != NF_OK) {
         return status;
     }
+    s.source = nf_csv_column(&s.csv, "silicon_data_source");
     if (!find_columns(&s)) {
         return nf_diags_status(diags);
     }
-    *out = (struct nf_measured){
-        .kind = "serving",
-        .metrics = {"ttft", "tpot"},
-        .metric_count = 2,
-        .assumptions = "Closed loop of batch_size clients that start together and ask "
-                       "again at once, "
-                       "10 requests each; lengths uniform in [0.8, 1] x\nisl and osl; "
-                       "means over all "
-                       "requests. Engine: 8192 tokens a step, 90 % of the memory, 0.3 ms "
-                       "a step, 5 us "
-                       "a sampled sequence,\n10 ms a request; the same for every row.",
-        .count = s.csv.rows};
+    *out = (struct nf_measured){.kind = "serving",
+                                .metrics = {"ttft", "tpot"},
+                                .metric_count = 2,
+                                .assumptions =
+                                    "Closed loop of batch_size clients that start "
+                                    "together and ask again at once, "
+                                    "10 requests each; means over all requests.\nLengths "
+                                    "uniform in [0.8, 1] x isl "
+                                    "and osl where the source says wip= (InferenceMAX), "
+                                    "else in [0.95, 1].\nEngine: "
+                                    "8192 tokens a step, 90 % of the memory; 0.3 ms a "
+                                    "step, 20 us a sampled sequence, "
+                                    "10 ms a request, the same for every row.",
+                                .count = s.csv.rows};
     out->rows = NF_NEW_ARRAY(arena, out->count, struct nf_measured_row);
     for (size_t i = 0; i < out->count && diags->errors < NF_DIAGS_MAX; i++) {
         take_row(&s, i, &out->rows[i]);

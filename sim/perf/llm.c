@@ -7,7 +7,7 @@
 #include "perf/operator.h"
 
 /* Element-wise passes of a layer: two of residual add + norm, one rotary embedding, one activation. */
-enum { ELEMENTWISE_PASSES = 4, ALLREDUCES = 2 };
+enum { ELEMENTWISE_PASSES = 4, ALLREDUCES = 2, QK_NORM_PASSES = 2 };
 
 struct fold {
     const struct nf_llm_arch *arch;
@@ -268,7 +268,12 @@ static void fold_rest(struct fold *f)
     double copies = a->experts > 0 ? a->experts_per_token : 1;
     double values = 2.0 * 4 * a->hidden + 2 * (f->heads + f->kv_heads) * a->head_dim +
                     3.0 * a->ffn / f->ranks * copies;
-    f->out->step_s += layers * ELEMENTWISE_PASSES * e->t0_s;
+    double passes = ELEMENTWISE_PASSES;
+    if (a->qk_norm) {
+        passes += QK_NORM_PASSES;
+        values += 2 * (f->heads + f->kv_heads) * a->head_dim;
+    }
+    f->out->step_s += layers * passes * e->t0_s;
     f->out->token_s += layers * 2 * values / (e->em * f->device->bandwidth);
     for (int i = 1; i < NF_ROWS_POINTS && f->ranks > 1; i++) {
         const struct nf_allreduce *r = &f->cal->allreduce[ranks_log2(f->ranks) - 1];

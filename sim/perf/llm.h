@@ -27,7 +27,9 @@ struct nf_llm_arch {
     unsigned layers, hidden, heads, kv_heads, head_dim, ffn, vocab;
     unsigned experts, experts_per_token; /* 0, 0: dense; ffn is then that of one expert */
     enum nf_precision weights; /* of the layers; embedding and head stay in 16 bits */
-    enum nf_precision kv;      /* KV cache: NF_BF16 or NF_FP8 */
+    bool
+        qk_norm; /* queries and keys are normalised head by head: two more passes a layer */
+    enum nf_precision kv; /* KV cache: NF_BF16 or NF_FP8 */
 };
 
 struct nf_llm_engine {

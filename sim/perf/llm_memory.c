@@ -11,7 +11,7 @@ struct nf_llm_engine nf_llm_engine_defaults(void)
                                   .kv_memory = 0.9,
                                   .kv_blocks = 0,
                                   .step_overhead_s = 0.3e-3,
-                                  .sequence_overhead_s = 5e-6,
+                                  .sequence_overhead_s = 20e-6,
                                   .request_overhead_s = 10e-3};
 }
 

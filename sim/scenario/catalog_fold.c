@@ -132,6 +132,7 @@ static void fold_llm(struct nf_load *load, struct nf__model_entry *e,
                               .vocab = whole(s->vocab),
                               .experts = whole(s->experts),
                               .experts_per_token = whole(s->experts_per_token),
+                              .qk_norm = s->qk_norm,
                               .weights = (enum nf_precision)e->weights_precision,
                               .kv = (enum nf_precision)e->kv_precision};
     if (a->kv_heads == 0 || a->heads % a->kv_heads != 0) {

@@ -53,6 +53,7 @@ struct nf__arch_entry {
     double parameters;
     int64_t layers, hidden, heads, kv_heads, head_dim, ffn, vocab, experts,
         experts_per_token;
+    bool qk_norm;
 };
 
 /* What is made when nothing else is said, and the shape of what makes it. */

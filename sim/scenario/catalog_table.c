@@ -141,6 +141,11 @@ static const struct nf_field arch_fields[] = {
     DIMENSION("vocab", vocab, NF_REQUIRED),
     DIMENSION("experts", experts, 0),
     DIMENSION("experts_per_token", experts_per_token, 0),
+    {.key = "qk_norm",
+     .kind = NF_FIELD_BOOL,
+     .fallback = "false",
+     .offset = offsetof(struct nf__arch_entry, qk_norm),
+     .help = "Queries and keys are normalised head by head."},
     NF__CITE_FIELDS(struct nf__arch_entry),
 };
 static const struct nf_table arch_table = NF_TABLE(

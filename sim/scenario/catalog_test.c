@@ -86,7 +86,7 @@ Test(catalog, every_device_has_a_profile_of_its_own)
     cr_assert(n >= 12, "%zu", n);
     cr_assert_eq(nf_catalog_calibration(c, "H100")->provenance, NF_PUBLISHED);
     cr_assert_eq(nf_catalog_calibration(c, "L4")->provenance, NF_DERIVED);
-    cr_assert_eq(nf_catalog_calibration(c, "H200")->provenance, NF_DERIVED);
+    cr_assert_eq(nf_catalog_calibration(c, "H200")->provenance, NF_PUBLISHED);
     cr_assert_null(nf_catalog_names(c, "device"));
 }
 

@@ -67,7 +67,7 @@ static const struct nf_field engine_fields[] = {
     {.key = "sequence_overhead",
      SECONDS,
      AT(sequence_overhead),
-     .fallback = "5us",
+     .fallback = "20us",
      .help = "Host time of one sampled token."},
     {.key = "request_overhead",
      SECONDS,
