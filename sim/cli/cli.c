@@ -12,8 +12,8 @@
 #include "stats/setup.h"
 
 static const struct nf_verb *const verbs[] = {
-    &nf_verb_run,     &nf_verb_check,    &nf_verb_schema,
-    &nf_verb_catalog, &nf_verb_validate, &nf_verb_calibrate,
+    &nf_verb_run,  &nf_verb_check,    &nf_verb_schema,    &nf_verb_catalog,
+    &nf_verb_plot, &nf_verb_validate, &nf_verb_calibrate,
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
