@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,24 +31,40 @@ static enum nf_status add_too_large(struct nf_diags *diags, struct nf_place from
                        max_bytes);
 }
 
-/* All that fd gives, up to max_bytes + 1 bytes, into *buffer (heap). 0 or errno. */
+/* Does a writer come to a named pipe that nobody has opened yet? A pipe whose writer is done answers at once. */
+static bool gets_writer(int fd)
+{
+    enum { PATIENCE_MS = 500 };
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, PATIENCE_MS) != 0;
+}
+
+/* All that fd (not blocking) gives, up to max_bytes + 1 bytes, into *buffer (heap). 0 or errno; EPIPE: no writer. */
 static int read_all(int fd, size_t max_bytes, char **buffer, size_t *length)
 {
     size_t cap = 0;
+    bool is_asked = false;
     for (;;) {
         if (*length == cap) {
             cap = cap == 0 ? 1 << 16 : 2 * cap;
             *buffer = nf_mem_resize(*buffer, cap, 1);
         }
         ssize_t n = read(fd, *buffer + *length, cap - *length);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EAGAIN) {
+            struct pollfd p = {.fd = fd, .events = POLLIN};
+            (void)poll(&p, 1, -1);
             continue;
         }
-        if (n < 0) {
+        if (n < 0 && errno != EINTR) {
             return errno;
         }
-        *length += (size_t)n;
-        if (n == 0 || *length > max_bytes) {
+        *length += n > 0 ? (size_t)n : 0;
+        if (n == 0 && *length == 0 && !is_asked) {
+            is_asked = true;
+            if (!gets_writer(fd)) {
+                return EPIPE;
+            }
+        } else if (n == 0 || *length > max_bytes) {
             return 0;
         }
     }
@@ -57,7 +74,8 @@ enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place 
                             struct nf_arena *arena, const char **data, size_t *length,
                             struct nf_diags *diags)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Opening a named pipe must not wait for a writer that may never come. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return add_errno(diags, from, errno, "open", path);
     }
@@ -71,7 +89,10 @@ enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place 
     int error = read_all(fd, max_bytes, &buffer, &n);
     close(fd);
     enum nf_status status = NF_OK;
-    if (error != 0) {
+    if (error == EPIPE) {
+        status = nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL,
+                             "\"%s\" is a pipe, and nobody writes into it", path);
+    } else if (error != 0) {
         status = add_errno(diags, from, error, "read", path);
     } else if (n > max_bytes) {
         status = add_too_large(diags, from, path, max_bytes);

@@ -236,7 +236,8 @@ static bool read_header(struct reader *r, const char *start, const char *end,
         if (r->position[k] < 0 && is_needed) {
             const char *near = nf_text_nearest(names[k], header);
             (void)nf_diag_add(
-                r->diags, NF_E_TRACE, (struct nf_place){r->file, r->line, 1}, r->where,
+                r->diags, NF_E_TRACE,
+                (struct nf_place){r->file, r->line > 0 ? r->line : 1, 1}, r->where,
                 near != NULL ? nf_arena_printf(arena, "the header has \"%s\"", near)
                              : NULL,
                 "a trace of format %s needs the column \"%s\" in its first line",
@@ -339,7 +340,8 @@ static void read_lines(struct reader *r, const char *text, size_t length,
         s = next;
     }
     if (r->wrong == 0 && r->count == 0) {
-        (void)nf_diag_add(r->diags, NF_E_TRACE, (struct nf_place){r->file, r->line, 1},
+        (void)nf_diag_add(r->diags, NF_E_TRACE,
+                          (struct nf_place){r->file, r->line > 0 ? r->line : 1, 1},
                           r->where, NULL,
                           r->in_file == 0 ? "the trace has no rows"
                                           : "no row of the trace lies behind the offset");
