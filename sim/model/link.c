@@ -129,8 +129,8 @@ static nf_time draw_latency(struct nf_world *w, struct nf_link *l, struct nf_req
         there += loss_delay_s(l->spec, r->up_bytes, rtt, &draw);
         back += loss_delay_s(l->spec, r->down_bytes, rtt, &draw);
     }
-    r->return_ns = nf_time_of_s(back);
-    return nf_time_of_s(there);
+    r->return_ns = nf__delay(back);
+    return nf__delay(there);
 }
 
 static void travel_up(struct nf_world *w, struct nf_request *r)

@@ -36,7 +36,7 @@ static nf_time draw_startup(struct nf_world *w, struct nf_station *s)
     double seconds = nf_dist_sample(&s->spec->startup_provision, &draw) +
                      nf_dist_sample(&s->spec->startup_image_pull, &draw) +
                      s->spec->startup_load_s;
-    return nf_time_of_s(seconds);
+    return nf__delay(seconds);
 }
 
 static bool start_one(struct nf_world *w, struct nf_station *s)

@@ -16,9 +16,9 @@ void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_reque
     s->usage_usd += r->is_measured ? usd : 0;
     double generation = r->output_tokens > 1 ? tpot * (r->output_tokens - 1) : 0;
     if (r->output_tokens > 0) {
-        r->first_token = w->now + nf_time_of_s(ttft) + r->return_ns;
+        r->first_token = w->now + nf__delay(ttft) + r->return_ns;
     }
-    nf__schedule(w, w->now + nf_time_of_s(ttft + generation), NF_EV_PRICED_END, r->self,
+    nf__schedule(w, w->now + nf__delay(ttft + generation), NF_EV_PRICED_END, r->self,
                  0);
 }
 

@@ -331,6 +331,13 @@ static inline struct nf_request *nf__request(const struct nf_world *w, uint32_t 
     return &w->chunks[ix >> NF_CHUNK_BITS][ix & (NF_CHUNK - 1)];
 }
 
+/* A drawn delay. Heavy tails have draws beyond what time can count: 90 years stand for all longer ones, so that the present (at most 100
+ * years) plus two delays stays below the end of nf_time. */
+static inline nf_time nf__delay(double seconds)
+{
+    return nf_time_of_s(seconds < 2.8e9 ? seconds : 2.8e9);
+}
+
 static inline void nf__schedule(struct nf_world *w, nf_time at, enum nf_event_kind kind,
                                 uint32_t target, uint64_t arg)
 {

@@ -311,3 +311,19 @@ Test(world, stages_that_come_back_take_the_server_one_by_one)
     cr_assert_eq(f.rows[2].wait, ms(1000));
     cr_assert_eq(f.rows[2].latency, ms(2000));
 }
+
+/* Draws that no clock can count: the request is still on its way, or in service, at the end; nothing overflows. */
+Test(world, a_delay_beyond_all_time_never_ends)
+{
+    static const struct nf_trace_row rows[] = {{0, 0, 0}, {1000000000, 0, 0}};
+    nf_fixture_model(&f, NF_MODEL_SERVICE)->service = nf_dist_constant(1e200);
+    struct nf_station_spec *s = nf_fixture_station(&f, NF_STATION_PRICED, 0, 0);
+    s->tier = NF_TIER_MAAS;
+    s->ttft = nf_dist_constant(1e200);
+    f.links[0].latency = nf_dist_exponential(1e100);
+    f.spec.gateway.policy = NF_POLICY_MAAS_ONLY;
+    nf_fixture_class(&f, "load", 0);
+    nf_fixture_arrivals(&f, 0, rows, 2);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.counts.inside, 2);
+}
