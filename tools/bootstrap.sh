@@ -116,12 +116,13 @@ build() { # preset
 # ---- demo ---------------------------------------------------------------------------------------------------------
 
 demo() {
-    local name nearfar=build/bin/nearfar
+    local scenario name nearfar=build/bin/nearfar
     mkdir -p results
-    for name in recorded-code hybrid-vision; do
+    for scenario in examples/recorded-code article/hybrid-vision; do
+        name=${scenario#*/}
         say ""
-        say "== $nearfar run scenarios/examples/$name.yaml -o results/$name.h5"
-        $nearfar run scenarios/examples/$name.yaml -o results/$name.h5 || die 1 "$name did not run"
+        say "== $nearfar run scenarios/$scenario.yaml -o results/$name.h5"
+        $nearfar run scenarios/$scenario.yaml -o results/$name.h5 || die 1 "$name did not run"
         $nearfar plot results/$name.h5 -o results/$name.png || die 1 "$name could not be drawn"
     done
     cat <<'TEXT'
