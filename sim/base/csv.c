@@ -239,8 +239,8 @@ enum nf_status nf_csv_error(const struct nf_csv *t, size_t row, int column,
                        t->names[column], NULL, "%s", message);
 }
 
-bool nf_csv_number(const struct nf_csv *t, size_t row, int column, double low,
-                   double high, struct nf_diags *diags, double *out)
+bool nf_csv_number(const struct nf_csv *t, size_t row, int column,
+                   struct nf_csv_range range, struct nf_diags *diags, double *out)
 {
     const char *cell = nf_csv_cell(t, row, column);
     if (!nf_text_double(cell, out)) {
@@ -248,9 +248,10 @@ bool nf_csv_number(const struct nf_csv *t, size_t row, int column, double low,
                            "row %zu: expected a number, found \"%.40s\"", row + 1, cell);
         return false;
     }
-    if (!(*out >= low && *out <= high)) {
+    if (!(*out >= range.low && *out <= range.high)) {
         (void)nf_csv_error(t, row, column, NF_E_RANGE, diags,
-                           "row %zu: %s is outside %g to %g", row + 1, cell, low, high);
+                           "row %zu: %s is outside %g to %g", row + 1, cell, range.low,
+                           range.high);
         return false;
     }
     return true;

@@ -37,9 +37,13 @@ int nf_csv_column(const struct nf_csv *t, const char *name);
 
 const char *nf_csv_cell(const struct nf_csv *t, size_t row, int column);
 
+struct nf_csv_range {
+    double low, high;
+};
+
 /* A strict number in [low, high]. False, with an entry (NF_E_TYPE, NF_E_RANGE) that names row and column, otherwise. */
-bool nf_csv_number(const struct nf_csv *t, size_t row, int column, double low,
-                   double high, struct nf_diags *diags, double *out);
+bool nf_csv_number(const struct nf_csv *t, size_t row, int column,
+                   struct nf_csv_range range, struct nf_diags *diags, double *out);
 
 /* Add an error about one cell; returns its code. */
 enum nf_status nf_csv_error(const struct nf_csv *t, size_t row, int column,

@@ -57,7 +57,7 @@ CSV_TEST(columns_are_found_by_name_whatever_their_order)
     cr_assert_eq(nf_csv_column(&t, "k"), -1);
     cr_assert_str_eq(nf_csv_cell(&t, 1, 1), "7168");
     double x = 0;
-    cr_assert(nf_csv_number(&t, 1, 2, 0, 1e9, &diags, &x));
+    cr_assert(nf_csv_number(&t, 1, 2, (struct nf_csv_range){0, 1e9}, &diags, &x));
     cr_assert_eq(x, 91.25);
 }
 
@@ -94,15 +94,20 @@ CSV_TEST(a_header_alone_has_no_rows)
 CSV_TEST(what_is_wrong_is_told_with_its_line)
 {
     cr_assert_eq(bad("", NF_E_SYNTAX)->place.line, 0);
+    tear_down();
     set_up();
     cr_assert(strstr(bad("a,b,a\n", NF_E_SYNTAX)->message, "two columns"), "%s",
               diags.items[0].message);
+    tear_down();
     set_up();
     cr_assert_eq(bad("a,b\n1,2\n\n3\n", NF_E_SYNTAX)->place.line, 4);
+    tear_down();
     set_up();
     cr_assert_eq(bad("a,b\n1,2\n3,\"x\n\n", NF_E_SYNTAX)->place.line, 3);
+    tear_down();
     set_up();
     cr_assert_eq(bad("a,b\n1,\"2\"3\n", NF_E_SYNTAX)->place.line, 2);
+    tear_down();
     set_up();
     struct nf_csv t;
     cr_assert_eq(read_text("a,b\n1,\0\n", 9, &t), NF_E_SYNTAX);
@@ -120,13 +125,13 @@ CSV_TEST(numbers_are_strict_and_bounded)
 {
     struct nf_csv t = good("m,latency_us\n7,nan\n8,-1\n9,\n10,1e3\n");
     double x = 0;
-    cr_assert(!nf_csv_number(&t, 0, 1, 0, 1e6, &diags, &x));
+    cr_assert(!nf_csv_number(&t, 0, 1, (struct nf_csv_range){0, 1e6}, &diags, &x));
     cr_assert_eq(diags.items[0].code, NF_E_TYPE);
     cr_assert_str_eq(diags.items[0].path, "latency_us");
     cr_assert_eq(diags.items[0].place.line, 2);
-    cr_assert(!nf_csv_number(&t, 1, 1, 0, 1e6, &diags, &x));
+    cr_assert(!nf_csv_number(&t, 1, 1, (struct nf_csv_range){0, 1e6}, &diags, &x));
     cr_assert_eq(diags.items[1].code, NF_E_RANGE);
-    cr_assert(!nf_csv_number(&t, 2, 1, 0, 1e6, &diags, &x));
-    cr_assert(nf_csv_number(&t, 3, 1, 0, 1e6, &diags, &x));
+    cr_assert(!nf_csv_number(&t, 2, 1, (struct nf_csv_range){0, 1e6}, &diags, &x));
+    cr_assert(nf_csv_number(&t, 3, 1, (struct nf_csv_range){0, 1e6}, &diags, &x));
     cr_assert_eq(x, 1000);
 }

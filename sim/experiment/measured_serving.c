@@ -135,24 +135,34 @@ static const struct nf_llm_arch *find_arch(const struct nf_catalog *c, const cha
 static bool read_numbers(struct serving *s, size_t i, struct run *r,
                          struct nf_measured_row *row)
 {
-    bool ok = nf_csv_number(&s->csv, i, s->column[ISL], 1, 1e7, s->diags, &r->isl);
-    ok = nf_csv_number(&s->csv, i, s->column[OSL], 1, 1e7, s->diags, &r->osl) && ok;
-    ok = nf_csv_number(&s->csv, i, s->column[CLIENTS], 1, 1e6, s->diags, &r->clients) &&
+    bool ok = nf_csv_number(&s->csv, i, s->column[ISL], (struct nf_csv_range){1, 1e7},
+                            s->diags, &r->isl);
+    ok = nf_csv_number(&s->csv, i, s->column[OSL], (struct nf_csv_range){1, 1e7},
+                       s->diags, &r->osl) &&
          ok;
-    ok = nf_csv_number(&s->csv, i, s->column[TP], 1, 1024, s->diags, &r->tp) && ok;
+    ok = nf_csv_number(&s->csv, i, s->column[CLIENTS], (struct nf_csv_range){1, 1e6},
+                       s->diags, &r->clients) &&
+         ok;
+    ok = nf_csv_number(&s->csv, i, s->column[TP], (struct nf_csv_range){1, 1024},
+                       s->diags, &r->tp) &&
+         ok;
     const enum column optional[] = {PP, DP};
     double *const to[] = {&r->pp, &r->dp};
     for (int k = 0; k < 2; k++) {
         *to[k] = 1;
         if (cell(s, i, optional[k])[0] != '\0') {
-            ok = nf_csv_number(&s->csv, i, s->column[optional[k]], 0, 1024, s->diags,
-                               to[k]) &&
+            ok = nf_csv_number(&s->csv, i, s->column[optional[k]],
+                               (struct nf_csv_range){0, 1024}, s->diags, to[k]) &&
                  ok;
         }
     }
     double ttft = 0, tpot = 0;
-    ok = nf_csv_number(&s->csv, i, s->column[TTFT], 1e-3, 1e9, s->diags, &ttft) && ok;
-    ok = nf_csv_number(&s->csv, i, s->column[TPOT], 1e-3, 1e9, s->diags, &tpot) && ok;
+    ok = nf_csv_number(&s->csv, i, s->column[TTFT], (struct nf_csv_range){1e-3, 1e9},
+                       s->diags, &ttft) &&
+         ok;
+    ok = nf_csv_number(&s->csv, i, s->column[TPOT], (struct nf_csv_range){1e-3, 1e9},
+                       s->diags, &tpot) &&
+         ok;
     row->measured[0] = ttft * 1e-3;
     row->measured[1] = tpot * 1e-3;
     return ok;

@@ -424,8 +424,9 @@ static bool read_row(struct reader *r, size_t row, struct nf_sample *s)
         if (c < r->kind->words) {
             continue;
         }
-        ok = nf_csv_number(&r->out->csv, row, r->column[c], is_time ? 1e-3 : 0, 1e10,
-                           r->diags, &r->number[c]) &&
+        ok = nf_csv_number(&r->out->csv, row, r->column[c],
+                           (struct nf_csv_range){is_time ? 1e-3 : 0, 1e10}, r->diags,
+                           &r->number[c]) &&
              ok;
     }
     *s = (struct nf_sample){
