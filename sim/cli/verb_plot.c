@@ -1,5 +1,7 @@
 /* nearfar plot: pictures of a result file. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "results/plot.h"
@@ -47,6 +49,12 @@ static int run(struct nf_cli *cli)
         return NF_EXIT_INPUT;
     }
     const char *file = cli->args.operands[0];
+    if (access(file, F_OK) != 0 &&
+        errno == ENOENT) { /* a wrong name, not a failing disk */
+        (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, NULL, NULL,
+                          "there is no file \"%s\"", file);
+        return NF_EXIT_INPUT;
+    }
     const char *image = nf_options_value(&cli->args, "--output");
     if (!image) {
         image = default_image(cli, file, kind);
