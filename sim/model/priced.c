@@ -18,8 +18,7 @@ void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_reque
     if (r->output_tokens > 0) {
         r->first_token = w->now + nf__delay(ttft) + r->return_ns;
     }
-    nf__schedule(w, w->now + nf__delay(ttft + generation), NF_EV_PRICED_END, r->self,
-                 0);
+    nf__schedule(w, w->now + nf__delay(ttft + generation), NF_EV_PRICED_END, r->self, 0);
 }
 
 void nf__priced_end(struct nf_world *w, uint32_t request)
