@@ -70,6 +70,7 @@ static int read_all(int fd, size_t max_bytes, char **buffer, size_t *length)
     }
 }
 
+// NOLINTNEXTLINE(readability-function-size): seven parameters
 enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place from,
                             struct nf_arena *arena, const char **data, size_t *length,
                             struct nf_diags *diags)

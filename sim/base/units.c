@@ -346,6 +346,7 @@ static void shift_digits(const char *plain, int shift, char out[40])
     if (n == 1 && d[0] == '0') {
         snprintf(out, 40, "%s0", sign);
     } else if (exponent > 17 || exponent < -3) {
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): d holds n digits here
         snprintf(out, 40, "%s%c%s%.*se%d", sign, d[0], n > 1 ? "." : "", n - 1, d + 1,
                  exponent - 1);
     } else if (exponent <= 0) {

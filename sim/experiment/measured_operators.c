@@ -113,6 +113,7 @@ static bool read_file(const struct nf_measured_with *with, const char *path,
     return nf_samples_read(path, f->device, arch, arena, diags, &f->samples) == NF_OK;
 }
 
+// NOLINTNEXTLINE(readability-function-size): seven parameters
 enum nf_status nf_measured_operators(const struct nf_measured_with *with,
                                      const char *const *files, size_t file_count,
                                      struct nf_arena *arena, struct nf_diags *diags,

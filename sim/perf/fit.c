@@ -383,6 +383,7 @@ static bool check_bounds(struct nf_fit *f, char *why, size_t cap)
     return false;
 }
 
+// NOLINTNEXTLINE(readability-function-size): seven parameters
 bool nf_fit_curve(struct nf_sample *const *all, size_t count,
                   const struct nf_device *device, struct nf_arena *arena,
                   struct nf_fit *out, char *why, size_t cap)
