@@ -241,7 +241,23 @@ static void copy_blocks(const struct nf__profile_text *t, const char *text,
     }
 }
 
-/* Lines of the base's sources that come from an earlier fit would stand there twice. */
+/* Is this line the source of a class that was fitted anew? */
+static bool is_replaced(const struct nf__profile_text *t, const char *line)
+{
+    char buf[64];
+    while (*line == ' ') {
+        line++;
+    }
+    size_t n = strcspn(line, ":");
+    for (size_t i = 0; i < t->result->class_count; i++) {
+        const char *name = source_name(&t->result->classes[i], buf);
+        if (strlen(name) == n && strncmp(line, name, n) == 0) {
+            return true;
+        }
+    }
+    return !isnan(t->result->mixed_factor) && nf_text_starts_with(line, "rows-mixed:");
+}
+
 static void copy_sources(const struct nf__profile_text *t, const char *text)
 {
     size_t start = t->out->length;
@@ -249,8 +265,7 @@ static void copy_sources(const struct nf__profile_text *t, const char *text)
     char *from = t->out->data + start, *to = from;
     while (*from) {
         size_t length = strcspn(from, "\n") + 1;
-        bool is_row = nf_text_starts_with(from, "  rows-");
-        if (!is_row) {
+        if (!is_replaced(t, from)) {
             memmove(to, from, length);
             to += length;
         }

@@ -11,8 +11,8 @@
  *           layer, tokens, time_us and layer, sequences, time_us                layers of a model (LLMServingSim dense, per_sequence)
  *           prefill_chunk, kv_prefill, n_decode, kv_decode, time_us             attention of a model (LLMServingSim)
  * Why:    fitting and validation read the same rows in the same way, so that a held-out shape is the same in both.
- * Held-out shapes: whole sites ((n, k) of a product; (heads, KV heads) of attention; chunk or sequences of a single model's attention) in the
- *         order of a hash; every second one is kept from the fit.
+ * Held-out shapes: whole sites ((n, k) of a product; (heads, KV heads) of attention; chunk and sequences of one model's attention, in the
+ *         order of a hash; message sizes of all-reduces in their own order); every second one is kept from the fit.
  * Cached: a benchmark that repeats one operation finds its data in the L2 cache when they fit. Products of aiconfigurator: six copies of the
  *         layer ran in turn; their weights are cold when the six exceed twice the cache. Decode attention and element-wise passes: cached when
  *         their data fill at most 70 % of it.
