@@ -31,7 +31,7 @@ enum { SYSTEMS = sizeof systems / sizeof *systems };
 /* What one timed call does: the bare loop, a world, or a world that writes its rows to `path`. */
 struct job {
     const struct system *system;
-    enum { BARE, WORLD, ROWS } kind;
+    enum job_kind { BARE, WORLD, ROWS } kind;
     uint64_t requests;
     const char *path;
 };
@@ -175,7 +175,7 @@ static void measure_memory(const struct nf_bench *bench, const struct system *sy
     (void)snprintf(name, sizeof name, "memory.%s", system->name);
     for (int kind = WORLD; kind <= ROWS; kind++) {
         for (int many = 0; many < 2; many++) {
-            struct job job = {system, kind, many ? MANY : FEW, path};
+            struct job job = {system, (enum job_kind)kind, many ? MANY : FEW, path};
             double mb = peak_mb(&job);
             c.parameters = job_text(&job, text);
             nf_bench_report(bench, &c, "MB", &mb, 1);
