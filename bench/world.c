@@ -31,7 +31,7 @@ enum { SYSTEMS = sizeof systems / sizeof *systems };
 /* What one timed call does: the bare loop, a world, or a world that writes its rows to `path`. */
 struct job {
     const struct system *system;
-    enum { BARE, WORLD, ROWS } kind;
+    enum job_kind { BARE, WORLD, ROWS } kind;
     uint64_t requests;
     const char *path;
 };
@@ -102,7 +102,7 @@ static struct cost cost_of(const struct job *job)
 static const char *job_text(const struct job *job, char text[64])
 {
     static const char *const kinds[] = {"bare loop", "no rows", "all rows written"};
-    (void)snprintf(text, 64, "%s, %.1g million", kinds[job->kind],
+    (void)snprintf(text, 64, "%s, %g million", kinds[job->kind],
                    1e-6 * (double)job->requests);
     return text;
 }
@@ -111,7 +111,8 @@ static const char *job_text(const struct job *job, char text[64])
 static void compare(const struct nf_bench *bench, const struct job pair[2],
                     const char *ratio_text)
 {
-    double ns[4][NF_BENCH_MAX_REPETITIONS], ratio[2][NF_BENCH_MAX_REPETITIONS];
+    double ns[4][NF_BENCH_MAX_REPETITIONS], ratio[2][NF_BENCH_MAX_REPETITIONS],
+        rate[NF_BENCH_MAX_REPETITIONS];
     static const char *const clocks[] = {"core ns", "wall ns"};
     static const char *const ratios[] = {"core ratio", "wall ratio"};
     int n = bench->repetitions;
@@ -125,10 +126,13 @@ static void compare(const struct nf_bench *bench, const struct job pair[2],
         ns[1][i] = b.core;
         ns[2][i] = a.wall;
         ns[3][i] = b.wall;
+        rate[i] = 1e3 / b.core;
         ratio[0][i] = b.core / a.core;
         ratio[1][i] = b.wall / a.wall;
     }
     (void)snprintf(name, sizeof name, "world.%s", pair[0].system->name);
+    c.parameters = job_text(&pair[1], text);
+    nf_bench_report(bench, &c, "million/s", rate, n);
     for (int clock = 0; clock < 2; clock++) {
         for (int k = 0; k < 2; k++) {
             c.parameters = job_text(&pair[k], text);
@@ -171,7 +175,7 @@ static void measure_memory(const struct nf_bench *bench, const struct system *sy
     (void)snprintf(name, sizeof name, "memory.%s", system->name);
     for (int kind = WORLD; kind <= ROWS; kind++) {
         for (int many = 0; many < 2; many++) {
-            struct job job = {system, kind, many ? MANY : FEW, path};
+            struct job job = {system, (enum job_kind)kind, many ? MANY : FEW, path};
             double mb = peak_mb(&job);
             c.parameters = job_text(&job, text);
             nf_bench_report(bench, &c, "MB", &mb, 1);

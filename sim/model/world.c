@@ -75,7 +75,7 @@ static void handle(struct nf_world *w, const struct nf_event *e)
         break;
     case NF_EV_KINDS:
     default:
-        NF_ASSERT(!"an event kind of the world");
+        nf_bug("an event kind of the world", __FILE__, __LINE__);
     }
 }
 
