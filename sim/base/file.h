@@ -14,7 +14,7 @@
 #include "base/diag.h"
 
 /* Read all of `path` into the arena (NUL added after *length bytes). Larger than `max_bytes`: NF_E_LIMIT.
- * Not there or unreadable: NF_E_IO. `from` is the place that named the file (or all zero). */
+ * Not there or unreadable: NF_E_IO. A named pipe without a writer: NF_E_USAGE after half a second. `from` is the place that named the file (or all zero). */
 NF_MUST_CHECK enum nf_status nf_file_read(const char *path, size_t max_bytes,
                                           struct nf_place from, struct nf_arena *arena,
                                           const char **data, size_t *length,

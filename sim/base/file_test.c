@@ -125,6 +125,29 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+Test(file, a_pipe_without_a_writer_is_refused_and_one_with_a_writer_is_read,
+     .timeout = 60)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *path = path_in(&k, "pipe"), *data = NULL;
+    size_t n = 0;
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags),
+                 NF_E_USAGE);
+    cr_assert_not_null(strstr(k.diags.items[0].message, "nobody writes into it"));
+    pid_t writer = fork();
+    if (writer == 0) {
+        put(path, "late\n", 5);
+        _exit(0);
+    }
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
+    cr_assert_str_eq(data, "late\n");
+    waitpid(writer, NULL, 0);
+    unlink(path);
+    desk_fini(&k);
+}
+
 Test(file, publishing_replaces_the_old_file_whole)
 {
     struct desk k;

@@ -147,17 +147,35 @@ enum { DIMENSIONS = sizeof dimensions / sizeof dimensions[0], MOST_UNITS = 16 };
 /* What people write instead; told as the right unit. */
 static const struct {
     const char *wrong, *right;
-} misnomers[] = {
-    {"sec", "s"},       {"secs", "s"},       {"second", "s"},       {"seconds", "s"},
-    {"msec", "ms"},     {"usec", "us"},      {"nsec", "ns"},        {"m", "min"},
-    {"mins", "min"},    {"minute", "min"},   {"minutes", "min"},    {"hr", "h"},
-    {"hrs", "h"},       {"hour", "h"},       {"hours", "h"},        {"day", "d"},
-    {"days", "d"},      {"week", "w"},       {"weeks", "w"},        {"year", "y"},
-    {"years", "y"},     {"yr", "y"},         {"rps", "/s"},         {"qps", "/s"},
-    {"rpm", "/min"},    {"bps", "bit/s"},    {"kbps", "kbit/s"},    {"Mbps", "Mbit/s"},
-    {"Gbps", "Gbit/s"}, {"K", "k"},          {"percent", "%"},      {"$", "USD"},
-    {"$/h", "USD/h"},   {"USD/hr", "USD/h"}, {"USD/hour", "USD/h"}, {"byte", "B"},
-    {"bytes", "B"},     {"G", "GB"}};
+} misnomers[] = {{"sec", "s"},           {"secs", "s"},
+                 {"second", "s"},        {"seconds", "s"},
+                 {"msec", "ms"},         {"usec", "us"},
+                 {"nsec", "ns"},         {"m", "min"},
+                 {"mins", "min"},        {"minute", "min"},
+                 {"minutes", "min"},     {"hr", "h"},
+                 {"hrs", "h"},           {"hour", "h"},
+                 {"hours", "h"},         {"day", "d"},
+                 {"days", "d"},          {"week", "w"},
+                 {"weeks", "w"},         {"year", "y"},
+                 {"years", "y"},         {"yr", "y"},
+                 {"rps", "/s"},          {"qps", "/s"},
+                 {"rpm", "/min"},        {"bps", "bit/s"},
+                 {"kbps", "kbit/s"},     {"Mbps", "Mbit/s"},
+                 {"Gbps", "Gbit/s"},     {"K", "k"},
+                 {"percent", "%"},       {"$", "USD"},
+                 {"$/h", "USD/h"},       {"USD/hr", "USD/h"},
+                 {"USD/hour", "USD/h"},  {"byte", "B"},
+                 {"bytes", "B"},         {"G", "GB"},
+                 {"/sec", "/s"},         {"/second", "/s"},
+                 {"per second", "/s"},   {"per minute", "/min"},
+                 {"/minute", "/min"},    {"per hour", "/h"},
+                 {"/hour", "/h"},        {"hertz", "Hz"},
+                 {"msecs", "ms"},        {"millisecond", "ms"},
+                 {"milliseconds", "ms"}, {"microseconds", "us"},
+                 {"nanoseconds", "ns"},  {"Watt", "W"},
+                 {"watts", "W"},         {"USD per hour", "USD/h"}};
+
+enum { MISNOMERS = sizeof misnomers / sizeof misnomers[0] };
 
 static const struct dimension *dimension_of(enum nf_dimension dim)
 {
@@ -193,24 +211,55 @@ static const char *article(const struct dimension *d)
 /* The right unit for a wrong one, or NULL. */
 static const char *nearest_unit(const struct dimension *d, const char *wrong)
 {
-    for (size_t i = 0; i < sizeof misnomers / sizeof misnomers[0]; i++) {
-        if (strcmp(misnomers[i].wrong, wrong) == 0 &&
-            find_unit(d, misnomers[i].right) != NULL) {
+    const char *names[MOST_UNITS + 1], *words[MISNOMERS + 1], *rights[MISNOMERS];
+    size_t n = 0, m = 0;
+    for (size_t i = 0; i < MISNOMERS; i++) {
+        if (find_unit(d, misnomers[i].right) == NULL) {
+            continue;
+        }
+        if (strcmp(misnomers[i].wrong, wrong) == 0) {
             return misnomers[i].right;
         }
+        /* only what is long enough to be recognized with a slip in it */
+        if (strlen(misnomers[i].wrong) >= 4) {
+            words[m] = misnomers[i].wrong;
+            rights[m++] = misnomers[i].right;
+        }
     }
-    const char *names[MOST_UNITS + 1];
-    size_t n = 0;
     for (const struct unit *u = d->units; u->name != NULL; u++) {
         NF_ASSERT(n < MOST_UNITS);
         names[n++] = u->name;
     }
-    names[n] = NULL;
-    return nf_text_nearest(wrong, names);
+    names[n] = words[m] = NULL;
+    const char *near = nf_text_nearest(wrong, names);
+    const char *word = near == NULL ? nf_text_nearest(wrong, words) : NULL;
+    for (size_t i = 0; word != NULL && i < m; i++) {
+        if (words[i] == word) {
+            near = rights[i];
+        }
+    }
+    return near;
+}
+
+/* A comma or a second number behind the first: no unit is meant. */
+static bool is_no_unit(const char *rest, struct nf_text *t)
+{
+    if (rest[0] == ',' && rest[1] >= '0' && rest[1] <= '9') {
+        nf_text_add(t, "a number has no comma; its decimal sign is a point");
+        return true;
+    }
+    if (strpbrk(rest, "0123456789") != NULL) {
+        nf_text_add(t, "more than one number; a quantity is one number and one unit");
+        return true;
+    }
+    return false;
 }
 
 static void wrong_unit(const struct dimension *d, const char *unit, struct nf_text *t)
 {
+    if (is_no_unit(unit, t)) {
+        return;
+    }
     for (size_t i = 0; i < DIMENSIONS; i++) {
         if (find_unit(&dimensions[i], unit) != NULL) {
             nf_text_printf(t, "\"%s\" is a unit for %s %s", unit, article(&dimensions[i]),
@@ -255,6 +304,8 @@ static void not_a_number(const char *s, struct nf_text *t)
         nf_text_add(t, "a number does not start with a needless 0");
     } else if (digits[0] == '.') {
         nf_text_add(t, "a digit is missing before the point");
+    } else if (*s == '$') {
+        nf_text_add(t, "the currency stands behind the number, as USD");
     } else {
         nf_text_add(t, "does not start with a plain decimal number");
     }

@@ -145,6 +145,11 @@ Test(units, the_reason_names_what_would_be_right)
     check_why("1.01", NF_DIM_FRACTION, "above 1");
     check_why("010", NF_DIM_NONE, "needless 0");
     check_why("1e999 s", NF_DIM_TIME, "outside the range");
+    check_why("10 minuts", NF_DIM_TIME, "did you mean min?");
+    check_why("10 per second", NF_DIM_RATE, "did you mean /s?");
+    check_why("20,5ms", NF_DIM_TIME, "a number has no comma");
+    check_why("1h30min", NF_DIM_TIME, "one number and one unit");
+    check_why("$2500", NF_DIM_MONEY, "the currency stands behind the number");
     check_why("7G", NF_DIM_COUNT_OF, "units: k, M, B, T, or none");
 }
 

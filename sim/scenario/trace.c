@@ -212,6 +212,49 @@ static bool next_cell(const char **s, const char *end, struct cell *c)
     return true;
 }
 
+/* A first line that names none of the columns: another kind of file. */
+static void tell_no_header(struct reader *r, struct cell line, struct nf_arena *arena)
+{
+    const char *const *names = column_names[r->options->format];
+    const char *hint = NULL;
+    if (memchr(line.text, '\0', line.length) != NULL) {
+        hint = "this is a binary file; a trace is text with commas between the columns";
+    } else if (memchr(line.text, ';', line.length) != NULL ||
+               memchr(line.text, '\t', line.length) != NULL) {
+        hint = "the columns of a trace are separated by commas";
+    } else if (line.length > 0 && line.text[0] >= '0' && line.text[0] <= '9') {
+        hint = "the line with the names of the columns is missing";
+    }
+    int shown = (int)(line.length < 40 ? line.length : 40);
+    (void)nf_diag_add(r->diags, NF_E_TRACE, (struct nf_place){r->file, r->line, 1},
+                      r->where, hint,
+                      "the first line of a trace of format %s names its columns, %s; "
+                      "found \"%.*s\"%s",
+                      nf_trace_formats[r->options->format],
+                      r->options->format == NF_TRACE_AZURE_LLM
+                          ? nf_arena_printf(arena, "%s, %s and %s", names[TIME],
+                                            names[INPUT], names[OUTPUT])
+                          : names[TIME],
+                      shown, line.text, line.length > 40 ? "..." : "");
+}
+
+static bool find_columns(struct reader *r, const char *const *header, int count)
+{
+    bool has_any = false;
+    r->last_needed = 0;
+    for (int k = 0; k < COLUMNS; k++) {
+        r->position[k] = -1;
+        for (int i = 0; i < count; i++) {
+            if (strcmp(header[i], column_names[r->options->format][k]) == 0) {
+                r->position[k] = i;
+                r->last_needed = i > r->last_needed ? i : r->last_needed;
+                has_any = true;
+            }
+        }
+    }
+    return has_any;
+}
+
 static bool read_header(struct reader *r, const char *start, const char *end,
                         struct nf_arena *arena)
 {
@@ -223,21 +266,16 @@ static bool read_header(struct reader *r, const char *start, const char *end,
     for (const char *s = start; count < COLUMNS_MAX && next_cell(&s, end, &c); count++) {
         header[count] = nf_arena_strndup(arena, c.text, c.length < 100 ? c.length : 100);
     }
-    r->last_needed = 0;
+    if (!find_columns(r, header, count) && nf_text_nearest(names[TIME], header) == NULL) {
+        tell_no_header(r, (struct cell){start, (size_t)(end - start)}, arena);
+        return false;
+    }
     for (int k = 0; k < COLUMNS; k++) {
-        r->position[k] = -1;
-        for (int i = 0; i < count; i++) {
-            if (strcmp(header[i], names[k]) == 0) {
-                r->position[k] = i;
-                r->last_needed = i > r->last_needed ? i : r->last_needed;
-            }
-        }
         bool is_needed = k == TIME || r->options->format == NF_TRACE_AZURE_LLM;
         if (r->position[k] < 0 && is_needed) {
             const char *near = nf_text_nearest(names[k], header);
             (void)nf_diag_add(
-                r->diags, NF_E_TRACE,
-                (struct nf_place){r->file, r->line > 0 ? r->line : 1, 1}, r->where,
+                r->diags, NF_E_TRACE, (struct nf_place){r->file, r->line, 1}, r->where,
                 near != NULL ? nf_arena_printf(arena, "the header has \"%s\"", near)
                              : NULL,
                 "a trace of format %s needs the column \"%s\" in its first line",
@@ -339,12 +377,16 @@ static void read_lines(struct reader *r, const char *text, size_t length,
         }
         s = next;
     }
-    if (r->wrong == 0 && r->count == 0) {
+    if (r->wrong == 0 && r->in_file == 0) {
         (void)nf_diag_add(r->diags, NF_E_TRACE,
                           (struct nf_place){r->file, r->line > 0 ? r->line : 1, 1},
-                          r->where, NULL,
-                          r->in_file == 0 ? "the trace has no rows"
-                                          : "no row of the trace lies behind the offset");
+                          r->where, NULL, "the trace has no rows");
+    } else if (r->wrong == 0 && r->count == 0) {
+        double length_s = (double)(r->previous_ns - r->first_ns) * 1e-9;
+        (void)nf_diag_add(r->diags, NF_E_IMPOSSIBLE, r->options->from, r->where, NULL,
+                          "no row of the trace lies behind the offset of %.6g s: its "
+                          "last one comes after %.6g s",
+                          r->options->offset_s, length_s);
     }
 }
 
@@ -358,8 +400,9 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
     struct stat st = {0};
     *out = (struct nf_trace){NULL, 0, 0, false};
     if (stat(path, &st) != 0 || S_ISDIR(st.st_mode)) {
-        return nf_diag_add(diags, NF_E_REFERENCE, options->from, options->where, NULL,
-                           "there is no file \"%s\"", path);
+        return nf_diag_add(
+            diags, NF_E_REFERENCE, options->from, options->where, NULL,
+            S_ISDIR(st.st_mode) ? "\"%s\" is a folder" : "there is no file \"%s\"", path);
     }
     struct nf_arena scratch;
     nf_arena_init(&scratch);

@@ -123,6 +123,40 @@ Test(trace, missing_columns_and_empty_files_are_told)
     setup();
     cr_assert_eq(read_text("arrival_s\n", &csv, &t), NF_E_TRACE);
     expect(0, 1, 1, "no rows");
+    setup();
+    cr_assert_eq(read_text("", &csv, &t), NF_E_TRACE);
+    expect(0, 1, 1, "no rows");
+}
+
+/* One message, not one for each column. */
+Test(trace, another_kind_of_file_is_told_once)
+{
+    struct nf_trace t;
+    static const struct {
+        const char *text, *hint;
+    } cases[] = {{"TIMESTAMP;ContextTokens;GeneratedTokens\n2023;5;6\n", "commas"},
+                 {"2023-11-16 18:17:03,5,6\n", "names of the columns is missing"},
+                 {"a,b\n", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        setup();
+        cr_assert_eq(read_text(cases[i].text, &azure, &t), NF_E_TRACE);
+        cr_assert_eq(diags.errors, 1);
+        expect(0, 1, 1, "TIMESTAMP, ContextTokens and GeneratedTokens; found \"");
+        cr_assert_not_null(strstr(diags.items[0].hint, cases[i].hint));
+    }
+}
+
+Test(trace, an_offset_behind_the_last_row_is_told_where_the_file_is_named)
+{
+    struct nf_trace t;
+    struct nf_trace_options o = csv;
+    o.offset_s = 12;
+    cr_assert_eq(read_text("arrival_s\n0.5\n3\n", &o, &t), NF_E_IMPOSSIBLE);
+    cr_assert_str_eq(diags.items[0].message,
+                     "no row of the trace lies behind the offset of 12 s: its last one "
+                     "comes after 2.5 s");
+    cr_assert_str_eq(diags.items[0].place.file, o.from.file);
+    cr_assert_eq(diags.items[0].place.line, o.from.line);
 }
 
 Test(trace, a_missing_file_is_told_where_it_is_named)

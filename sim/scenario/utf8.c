@@ -43,6 +43,18 @@ static bool is_printable(uint32_t v)
            v >= 0x10000;
 }
 
+/* What a file that is no text is, by its first bytes, and what to do; NULL: unknown. */
+static const char *signature_hint(const unsigned char *s, size_t n)
+{
+    if (n >= 2 && ((s[0] == 0xFF && s[1] == 0xFE) || (s[0] == 0xFE && s[1] == 0xFF))) {
+        return "it is UTF-16; save it as UTF-8";
+    }
+    if (n >= 4 && memcmp(s, "\x89HDF", 4) == 0) {
+        return "it is an HDF5 file, as results are; the scenario is inside, at /scenario";
+    }
+    return NULL;
+}
+
 bool nf_utf8_check(const char *file, const char *text, size_t length,
                    struct nf_diags *diags, bool *is_ascii)
 {
@@ -61,7 +73,7 @@ bool nf_utf8_check(const char *file, const char *text, size_t length,
         size_t width = decode(s + i, length - i, &v);
         at.col = (int)(i - line_start) + 1;
         if (nul != NULL && s + i == nul) {
-            (void)nf_diag_add(diags, NF_E_SYNTAX, at, NULL, NULL,
+            (void)nf_diag_add(diags, NF_E_SYNTAX, at, NULL, signature_hint(s, length),
                               "a NUL byte: this is a binary file, not YAML text");
             return false;
         }

@@ -63,24 +63,62 @@ static struct nf_place place_of(struct composer *c, yaml_mark_t mark)
     return p;
 }
 
+/* What libyaml says, the place that it blames and what people can do about it. */
+static const struct {
+    const char *problem, *context; /* "": any */
+    bool is_at_context;            /* the mistake is where the context began */
+    const char *message, *hint;    /* message NULL: libyaml's */
+} explanations[] = {
+    {"mapping values are not allowed", "", false, NULL,
+     "check the indentation, and quote a text that contains \": \""},
+    {"did not find expected ',' or '}'", "flow mapping", true,
+     "the { that opens here is not closed", "close it, or look for a missing comma"},
+    {"did not find expected ',' or ']'", "flow sequence", true,
+     "the [ that opens here is not closed", "close it, or look for a missing comma"},
+    {"did not find expected key", "", false, NULL,
+     "keys of one map start in the same column"},
+    {"could not find expected ':'", "simple key", true, "this is not a key with a value",
+     "a key is followed by a colon and a blank"},
+    {"found unexpected", "quoted scalar", true,
+     "the quoted text that starts here has no end", "close the quotes"},
+    {"found unknown escape character", "", false, NULL,
+     "write \\\\ for a backslash, or use single quotes"},
+    {"found character that cannot start any token", "", false, NULL,
+     "quote a text that starts with %, @ or `"},
+};
+
+/* The row of that problem; -1: none. A context that began on the same line is no better place. */
+static int explanation_of(const yaml_parser_t *p)
+{
+    for (int i = 0;
+         p->problem != NULL && i < (int)(sizeof explanations / sizeof explanations[0]);
+         i++) {
+        const char *context = p->context != NULL ? p->context : "";
+        if (strstr(p->problem, explanations[i].problem) != NULL &&
+            strstr(context, explanations[i].context) != NULL) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 static void syntax_error(struct composer *c)
 {
     const yaml_parser_t *p = &c->parser;
     struct nf_place at = place_of(c, p->problem_mark);
-    size_t offset = p->problem_mark.index;
-    const char *hint = NULL;
-    if (c->is_ascii && offset < c->length && c->text[offset] == '\t') {
-        hint = "indent with spaces; YAML does not allow tabs";
-    } else if (p->problem != NULL &&
-               strstr(p->problem, "mapping values are not allowed")) {
-        hint = "check the indentation, and quote a text that contains \": \"";
-    } else if (p->problem != NULL && strstr(p->problem, "did not find expected ',' or")) {
-        hint = "a { or [ opened before this place is not closed, or a comma is missing";
-    } else if (p->problem != NULL && strstr(p->problem, "did not find expected key")) {
-        hint = "keys of one map start in the same column";
-    }
+    size_t offset = c->is_ascii ? p->problem_mark.index : c->cursor.offset;
+    int which = explanation_of(p);
+    const char *hint = which >= 0 ? explanations[which].hint : NULL;
     const char *problem = p->problem != NULL ? p->problem : "cannot be read";
-    if (p->context != NULL && p->context_mark.line != p->problem_mark.line) {
+    if (offset < c->length && c->text[offset] == '\t') {
+        hint = "indent with spaces; YAML does not allow tabs";
+    }
+    bool has_context = p->context != NULL && p->context_mark.line != p->problem_mark.line;
+    if (has_context && which >= 0 && explanations[which].is_at_context) {
+        (void)nf_diag_add(c->diags, NF_E_SYNTAX, place_of(c, p->context_mark), NULL, hint,
+                          "not valid YAML: %s (seen at line %d, column %d)",
+                          explanations[which].message, at.line, at.col);
+    } else if (has_context) {
         (void)nf_diag_add(c->diags, NF_E_SYNTAX, at, NULL, hint,
                           "not valid YAML: %s %s that starts at line %d", problem,
                           p->context, (int)p->context_mark.line + 1);

@@ -97,8 +97,29 @@ Test(yaml, syntax_errors_have_a_place)
 {
     cr_assert_null(parse("a: 1\nb: [1, 2\nc: 3\n"));
     cr_assert_eq(diags.errors, 1);
-    cr_assert_eq(diags.items[0].code, NF_E_SYNTAX);
-    cr_assert_eq(diags.items[0].place.line, 3);
+    expect(0, 2, 4, NF_E_SYNTAX, "the [ that opens here is not closed (seen at line 3, ");
+}
+
+/* libyaml notices these lines later. */
+Test(yaml, what_is_left_open_is_told_where_it_begins)
+{
+    cr_assert_null(parse("a: \xC3\xBC\n\"\xC3\xBC\": {b: 1,\n  c: 2\nd: 3\n"));
+    expect(0, 2, 7, NF_E_SYNTAX, "the { that opens here is not closed (seen at line 4");
+    setup();
+    cr_assert_null(parse("a: 1\nb: 'x\nc: 3\n"));
+    expect(0, 2, 4, NF_E_SYNTAX, "the quoted text that starts here has no end");
+    setup();
+    cr_assert_null(parse("a: 1\nb:2\nc: 3\n"));
+    expect(0, 2, 1, NF_E_SYNTAX, "this is not a key with a value");
+    cr_assert_str_eq(diags.items[0].hint, "a key is followed by a colon and a blank");
+}
+
+Test(yaml, files_that_are_no_text_are_named)
+{
+    cr_assert_null(parse_n("\xFF\xFE"
+                           "a\0",
+                           4));
+    cr_assert_str_eq(diags.items[0].hint, "it is UTF-16; save it as UTF-8");
 }
 
 Test(yaml, a_tab_gets_its_own_hint)
