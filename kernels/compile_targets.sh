@@ -42,7 +42,7 @@ failed=0
 for f in "${files[@]}"; do
     log=$dir/$(basename "$f").log
     compile "$f" "$log" || { echo "$f does not compile for all targets:"; grep -v '^ptxas info\|bytes stack frame' "$log" | head -20; failed=1; }
-    grep -i 'warning\|wgmma.*serial' "$log" && failed=1
+    grep -i 'warning\|(C75' "$log" && failed=1
 done
 [ $failed = 0 ] || exit 1
 

@@ -2,11 +2,13 @@
 #include "harness.h"
 
 extern const struct nf_op nf_op_copy, nf_op_rmsnorm, nf_op_rotary, nf_op_swiglu,
-    nf_op_softmax, nf_op_residual, nf_op_quantize, nf_op_gemm;
+    nf_op_softmax, nf_op_residual, nf_op_quantize, nf_op_gemm, nf_op_prefill,
+    nf_op_decode, nf_op_conv2d, nf_op_pool2d, nf_op_resize, nf_op_nms;
 
 static const struct nf_op *const ops[] = {
-    &nf_op_copy,    &nf_op_rmsnorm,  &nf_op_rotary,   &nf_op_swiglu,
-    &nf_op_softmax, &nf_op_residual, &nf_op_quantize, &nf_op_gemm,
+    &nf_op_copy,     &nf_op_rmsnorm,  &nf_op_rotary, &nf_op_swiglu,  &nf_op_softmax,
+    &nf_op_residual, &nf_op_quantize, &nf_op_gemm,   &nf_op_prefill, &nf_op_decode,
+    &nf_op_conv2d,   &nf_op_pool2d,   &nf_op_resize, &nf_op_nms,
 };
 
 const struct nf_op *const *nf_ops(int *count)
