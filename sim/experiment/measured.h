@@ -70,6 +70,8 @@ struct nf_measured_with {
     const struct nf_llm_arch
         *arch;     /* operators of one model's layers; NULL: from the path */
     unsigned jobs; /* threads; 0: all processors */
+    const char
+        *data_root; /* dnn: of bench/data, for what stands beside the file elsewhere */
 };
 
 NF_MUST_CHECK enum nf_status
@@ -89,5 +91,12 @@ NF_MUST_CHECK enum nf_status nf_measured_replay(const struct nf_measured_with *w
                                                 struct nf_arena *arena,
                                                 struct nf_diags *diags,
                                                 struct nf_measured *out);
+
+/* MLPerf results or latencies, or generation times (columns of bench/data): networks, language models, diffusion. Rows of other scenarios
+ * and benchmarks are skipped. */
+NF_MUST_CHECK enum nf_status nf_measured_dnn(const struct nf_measured_with *with,
+                                             const char *file, struct nf_arena *arena,
+                                             struct nf_diags *diags,
+                                             struct nf_measured *out);
 
 #endif
