@@ -251,8 +251,8 @@ int nf_cli_validate_measured(struct nf_cli *cli, const char *kind)
     }
     enum nf_status s;
     if (takes_many) {
-        s = nf_measured_operators(&with, a->operands + 1, a->operand_count - 1,
-                                  &cli->arena, &cli->diags, &m);
+        struct nf_measured_files files = {a->operands + 1, a->operand_count - 1};
+        s = nf_measured_operators(&with, &files, &cli->arena, &cli->diags, &m);
     } else if (strcmp(kind, "dnn") == 0) {
         with.data_root = cli->data_root;
         s = nf_measured_dnn(&with, a->operands[1], &cli->arena, &cli->diags, &m);

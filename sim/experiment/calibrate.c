@@ -125,7 +125,8 @@ static void fit_class(struct work *w, struct nf_calibrated class_of,
     *k = class_of;
     k->rows = n;
     const char *name = nf_calibrated_name(k, w->arena);
-    if (nf_fit_curve(own, n, w->c->device, w->arena, &k->fit, why, sizeof why)) {
+    struct nf_fit_rows rows = {own, n, w->c->device};
+    if (nf_fit_curve(&rows, w->arena, &k->fit, why, sizeof why)) {
         result->class_count++;
         if (k->fit.is_at_bound) {
             nf_diag_warn(w->diags, nowhere, "",

@@ -74,10 +74,16 @@ struct nf_measured_with {
         *data_root; /* dnn: of bench/data, for what stands beside the file elsewhere */
 };
 
-NF_MUST_CHECK enum nf_status
-nf_measured_operators(const struct nf_measured_with *with, const char *const *files,
-                      size_t file_count, struct nf_arena *arena, struct nf_diags *diags,
-                      struct nf_measured *out);
+struct nf_measured_files {
+    const char *const *paths;
+    size_t count;
+};
+
+NF_MUST_CHECK enum nf_status nf_measured_operators(const struct nf_measured_with *with,
+                                                   const struct nf_measured_files *files,
+                                                   struct nf_arena *arena,
+                                                   struct nf_diags *diags,
+                                                   struct nf_measured *out);
 
 /* A table of serving runs (aiconfigurator's silicon rows): model, device, precision, tensor parallelism, lengths, concurrency; TTFT and TPOT. */
 NF_MUST_CHECK enum nf_status nf_measured_serving(const struct nf_measured_with *with,

@@ -113,17 +113,16 @@ static bool read_file(const struct nf_measured_with *with, const char *path,
     return nf_samples_read(path, f->device, arch, arena, diags, &f->samples) == NF_OK;
 }
 
-// NOLINTNEXTLINE(readability-function-size): seven parameters
 enum nf_status nf_measured_operators(const struct nf_measured_with *with,
-                                     const char *const *files, size_t file_count,
+                                     const struct nf_measured_files *files,
                                      struct nf_arena *arena, struct nf_diags *diags,
                                      struct nf_measured *out)
 {
-    struct file *f = NF_NEW_ARRAY(arena, file_count, struct file);
+    struct file *f = NF_NEW_ARRAY(arena, files->count, struct file);
     size_t total = 0;
     bool ok = true;
-    for (size_t i = 0; i < file_count; i++) {
-        ok = read_file(with, files[i], arena, diags, &f[i]) && ok;
+    for (size_t i = 0; i < files->count; i++) {
+        ok = read_file(with, files->paths[i], arena, diags, &f[i]) && ok;
         total += f[i].samples.count;
     }
     if (!ok) {
@@ -139,9 +138,10 @@ enum nf_status nf_measured_operators(const struct nf_measured_with *with,
             "kept in the L2 cache; iterations never do."};
     out->rows = NF_NEW_ARRAY(arena, total, struct nf_measured_row);
     struct nf_sample **all = NF_NEW_ARRAY(arena, total, struct nf_sample *);
-    for (size_t i = 0; i < file_count; i++) { /* as in calibrate: all files of a device */
+    for (size_t i = 0; i < files->count;
+         i++) { /* as in calibrate: all files of a device */
         size_t n = 0;
-        for (size_t j = 0; j < file_count; j++) {
+        for (size_t j = 0; j < files->count; j++) {
             for (size_t k = 0; k < f[j].samples.count; k++) {
                 if (f[j].device == f[i].device) {
                     all[n++] = &f[j].samples.items[k];
@@ -152,7 +152,7 @@ enum nf_status nf_measured_operators(const struct nf_measured_with *with,
         for (size_t k = 0; k < f[i].samples.count; k++) {
             struct nf_measured_row *row = &out->rows[out->count++];
             predict(&f[i].samples.items[k], f[i].device, f[i].profile, arena, row);
-            row->name = base_name(files[i]);
+            row->name = base_name(files->paths[i]);
         }
     }
     return NF_OK;

@@ -82,6 +82,12 @@ Test(measured, groups_count_every_row_and_skip_with_a_reason)
     cr_assert_eq(r[2].count, 0);
 }
 
+static enum nf_status operators(const char *path)
+{
+    struct nf_measured_files files = {&path, 1};
+    return nf_measured_operators(&with, &files, &arena, &diags, &m);
+}
+
 /* ---- prediction does not look ---- */
 
 static void replace_numbers(char *text, const char *column_end)
@@ -102,14 +108,14 @@ Test(measured, a_prediction_does_not_change_with_the_measured_value)
     const char *a = write_text("h100_gemm.csv", "gemm_dtype,m,n,k,latency_us\n"
                                                 "bfloat16,64,8192,8192,61.25\n"
                                                 "fp8,1024,4096,14336,170.5\n");
-    cr_assert_eq(nf_measured_operators(&with, &a, 1, &arena, &diags, &m), NF_OK);
+    cr_assert_eq(operators(a), NF_OK);
     double first = m.rows[0].predicted[0], second = m.rows[1].predicted[0];
     char text[] = "gemm_dtype,m,n,k,latency_us\n"
                   "bfloat16,64,8192,8192,61.25\n"
                   "fp8,1024,4096,14336,170.5\n";
     replace_numbers(text, "9");
     a = write_text("h100_gemm.csv", text);
-    cr_assert_eq(nf_measured_operators(&with, &a, 1, &arena, &diags, &m), NF_OK);
+    cr_assert_eq(operators(a), NF_OK);
     cr_assert_eq(m.rows[0].predicted[0], first);
     cr_assert_eq(m.rows[1].predicted[0], second);
     cr_assert_float_eq(m.rows[1].measured[0], 999.9e-6, 1e-12);

@@ -383,17 +383,17 @@ static bool check_bounds(struct nf_fit *f, char *why, size_t cap)
     return false;
 }
 
-// NOLINTNEXTLINE(readability-function-size): seven parameters
-bool nf_fit_curve(struct nf_sample *const *all, size_t count,
-                  const struct nf_device *device, struct nf_arena *arena,
+bool nf_fit_curve(const struct nf_fit_rows *rows, struct nf_arena *arena,
                   struct nf_fit *out, char *why, size_t cap)
 {
-    struct nf_sample **samples = NF_NEW_ARRAY(arena, count, struct nf_sample *);
+    struct nf_sample *const *all = rows->samples;
+    const struct nf_device *device = rows->device;
+    struct nf_sample **samples = NF_NEW_ARRAY(arena, rows->count, struct nf_sample *);
     struct problem q = {.device = device};
-    q.samples = NF_NEW_ARRAY(arena, count, const struct nf_sample *);
+    q.samples = NF_NEW_ARRAY(arena, rows->count, const struct nf_sample *);
     *out = (struct nf_fit){.shortest_s = INFINITY};
     size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < rows->count; i++) {
         if (all[i]->not_predicted || is_cached(all[i])) {
             continue;
         }

@@ -51,9 +51,15 @@ struct nf_fit {
 double nf_sample_s(const struct nf_sample *s, const struct nf_device *device,
                    const struct nf_calibration *calibration);
 
-/* Fit the samples of one operation (and precision); those in the cache, held out or not predicted take no part. */
-bool nf_fit_curve(struct nf_sample *const *samples, size_t count,
-                  const struct nf_device *device, struct nf_arena *arena,
+/* Rows of one operation (and precision) of one device. */
+struct nf_fit_rows {
+    struct nf_sample *const *samples;
+    size_t count;
+    const struct nf_device *device;
+};
+
+/* Fit them; rows in the cache, held out or not predicted take no part. False, with a sentence in `why` (cap bytes), otherwise. */
+bool nf_fit_curve(const struct nf_fit_rows *rows, struct nf_arena *arena,
                   struct nf_fit *out, char *why, size_t cap);
 
 /* Of relative errors; sorts them. */

@@ -55,6 +55,13 @@ static double noise(size_t i)
 
 enum { SITES = 60, ROWS = 14, MADE = SITES * ROWS };
 
+static bool fit(struct nf_sample *const *list, size_t count, struct nf_fit *f, char *why,
+                size_t cap)
+{
+    struct nf_fit_rows rows = {list, count, &device};
+    return nf_fit_curve(&rows, &arena, f, why, cap);
+}
+
 /* Products of a made-up device whose truth is `c`, every time off by up to `spread`. */
 static struct nf_sample **make_products(const struct nf_curve *c, double spread)
 {
@@ -82,9 +89,7 @@ Test(fit, finds_the_constants_that_made_the_times)
     struct nf_curve truth = {.t0_s = 5e-6, .ec = 0.7, .em = 0.8, .p = 2.5};
     struct nf_fit f;
     char why[200] = "";
-    cr_assert(nf_fit_curve(make_products(&truth, 0.02), MADE, &device, &arena, &f, why,
-                           sizeof why),
-              "%s", why);
+    cr_assert(fit(make_products(&truth, 0.02), MADE, &f, why, sizeof why), "%s", why);
     cr_assert_float_eq(f.curve.t0_s, 5e-6, 0.3e-6);
     cr_assert_float_eq(f.curve.ec, 0.7, 0.01);
     cr_assert_float_eq(f.curve.em, 0.8, 0.01);
@@ -108,8 +113,7 @@ Test(fit, keeps_a_refinement_that_the_times_have)
         .t0_s = 5e-6, .ec = 0.7, .em = 0.8, .p = 2.5, .slowdown = 0.1, .t0_log_s = 4e-6};
     struct nf_fit f;
     char why[200] = "";
-    cr_assert(nf_fit_curve(make_products(&truth, 0.01), MADE, &device, &arena, &f, why,
-                           sizeof why));
+    cr_assert(fit(make_products(&truth, 0.01), MADE, &f, why, sizeof why));
     cr_assert_float_eq(f.curve.slowdown, 0.1, 0.02);
     cr_assert_float_eq(f.curve.t0_log_s, 4e-6, 1e-6);
     cr_assert(f.held_out.median < 0.008, "%g", f.held_out.median);
@@ -124,7 +128,7 @@ Test(fit, outliers_do_not_move_it)
     }
     struct nf_fit f;
     char why[200] = "";
-    cr_assert(nf_fit_curve(list, MADE, &device, &arena, &f, why, sizeof why));
+    cr_assert(fit(list, MADE, &f, why, sizeof why));
     cr_assert_float_eq(f.curve.ec, 0.7, 0.02);
     cr_assert_float_eq(f.curve.em, 0.8, 0.02);
 }
@@ -138,9 +142,9 @@ Test(fit, times_that_beat_the_data_sheet_are_refused)
     }
     struct nf_fit f;
     char why[300] = "";
-    cr_assert_not(nf_fit_curve(list, MADE, &device, &arena, &f, why, sizeof why));
+    cr_assert_not(fit(list, MADE, &f, why, sizeof why));
     cr_assert(strstr(why, "bound of 1"), "%s", why);
-    cr_assert_not(nf_fit_curve(list, 30, &device, &arena, &f, why, sizeof why));
+    cr_assert_not(fit(list, 30, &f, why, sizeof why));
     cr_assert(strstr(why, "at least 40"), "%s", why);
 }
 

@@ -57,8 +57,8 @@ static double prefill_attention_s(const struct nf_llm_cost *c,
     }
     double spread = work + b->prefill_tokens * c->prefill_token_s +
                     (double)b->prefill_context * c->prefill_context_s;
-    // NOLINTNEXTLINE(bugprone-integer-division): whole parts are meant
-    double one = (b->prefill_longest + 127) / 128 * c->prefill_tile_s;
+    uint32_t tiles = (b->prefill_longest + 127) / 128;
+    double one = tiles * c->prefill_tile_s;
     if (one > 0) {
         spread = cbrt(spread * spread * spread + one * one * one);
     }
