@@ -196,11 +196,7 @@ void nf__link_down(struct nf_world *w, struct nf_request *r)
     }
     r->state = NF_R_DOWN;
     r->began = w->now;
-    if (l->spec->egress_usd_per_byte > 0 && r->down_bytes > 0) {
-        double usd = r->down_bytes * l->spec->egress_usd_per_byte;
-        r->cost_usd += usd;
-        l->egress_usd += r->is_measured ? usd : 0;
-    }
+    r->egress_usd = r->down_bytes * l->spec->egress_usd_per_byte;
     if (l->pipe[1].bandwidth > 0 && r->down_bytes > 0) {
         pipe_start(w, &l->pipe[1], 2 * r->link + 1, r, r->down_bytes);
     } else {

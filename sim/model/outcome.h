@@ -118,7 +118,8 @@ struct nf_row {
         service; /* latency = wait + network + service + backoff, to the ns, for completed ones */
     nf_time ttft, tpot; /* -1: none */
     nf_time latency;
-    double cost_usd; /* what the request itself was charged: tokens, requests, egress */
+    double
+        cost_usd; /* what the request itself was charged: tokens, requests, egress; the bill's usage is the sum of the rows */
 };
 
 /* One station at one tick of the series. */

@@ -9,11 +9,9 @@ void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_reque
     double tpot = nf_dist_sample(&s->spec->tpot, &draw);
     nf__station_start(w, s, r);
     nf_level_up(&s->busy, w->now);
-    double usd = s->spec->usd_per_request +
-                 s->spec->usd_per_input_token * r->input_tokens +
-                 s->spec->usd_per_output_token * r->output_tokens;
-    r->cost_usd += usd;
-    s->usage_usd += r->is_measured ? usd : 0;
+    r->usage_usd = s->spec->usd_per_request +
+                   s->spec->usd_per_input_token * r->input_tokens +
+                   s->spec->usd_per_output_token * r->output_tokens;
     double generation = r->output_tokens > 1 ? tpot * (r->output_tokens - 1) : 0;
     if (r->output_tokens > 0) {
         r->first_token = w->now + nf__delay(ttft) + r->return_ns;

@@ -136,16 +136,31 @@ NF_NOINLINE static void write_row(const struct nf_world *w, const struct nf_requ
                          .ttft = ttft_of(r),
                          .tpot = tpot_of(r, latency),
                          .latency = latency,
-                         .cost_usd = r->cost_usd};
+                         .cost_usd = r->usage_usd + r->egress_usd};
     w->sinks->row(w->sinks->ctx, &row);
+}
+
+/* What a request is charged is billed with its outcome, so that the totals are the sum of the rows. Only its last try, the one
+ * that a station accepted, is ever charged. */
+static void bill(struct nf_world *w, const struct nf_request *r)
+{
+    if (r->usage_usd > 0) {
+        w->stations[r->station].usage_usd += r->usage_usd;
+    }
+    if (r->egress_usd > 0) {
+        w->links[r->link].egress_usd += r->egress_usd;
+    }
 }
 
 void nf__request_end(struct nf_world *w, struct nf_request *r,
                      enum nf_request_outcome outcome, nf_time at)
 {
     w->meters[r->class_ix].counts[r->is_measured].outcome[outcome]++;
-    if (r->is_measured && w->writes_rows) {
-        write_row(w, r, outcome, at - r->arrival);
+    if (r->is_measured) {
+        bill(w, r);
+        if (w->writes_rows) {
+            write_row(w, r, outcome, at - r->arrival);
+        }
     }
     if (NF_UNLIKELY(w->has_clients)) {
         nf__traffic_answered(w, r, at);

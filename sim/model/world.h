@@ -80,10 +80,11 @@ struct nf_request {
     nf_time deadline;
     nf_time return_ns;       /* latency of the way back, drawn with the way there */
     uint32_t child, sibling; /* stages drawn with it */
-    double up_bytes, down_bytes, cost_usd;
-    nf_time first_token; /* at the client; -1: none */
-    uint32_t number;     /* of its drawer: names its own random draws */
-    double route_draw;   /* WEIGHTED: uniform, decides its first try */
+    double up_bytes, down_bytes;
+    double usage_usd, egress_usd; /* charged so far; billed with its outcome */
+    nf_time first_token;          /* at the client; -1: none */
+    uint32_t number;              /* of its drawer: names its own random draws */
+    double route_draw;            /* WEIGHTED: uniform, decides its first try */
     uint32_t
         chain; /* batch, or replica's own queue; waiting for a batch: its handle there */
     uint32_t input_tokens, output_tokens;
@@ -151,7 +152,7 @@ struct nf_link {
     bool is_constant;
     bool is_wire;        /* takes no time and costs nothing: not simulated */
     nf_time constant_ns; /* one way */
-    double egress_usd;   /* measured requests */
+    double egress_usd;   /* measured requests that reached an outcome */
 };
 
 /* ---- stations ---- */
@@ -263,7 +264,7 @@ struct nf_station {
     int64_t inside_before;  /* when the meters started */
     uint64_t window_before; /* modulo 2^64: see meters.c */
     uint32_t replicas_max_seen;
-    double usage_usd; /* priced: tokens and requests of measured requests */
+    double usage_usd; /* priced: of measured requests that reached an outcome */
     double quarter_queue[4];
     uint64_t quarter_arrivals[4];
     int64_t quarter_inside[4];
@@ -467,7 +468,8 @@ static inline struct nf_request *nf__request_new(struct nf_world *w)
     r->service = 0;
     r->first_token = -1;
     r->deadline = NF_TIME_NEVER;
-    r->cost_usd = 0;
+    r->usage_usd = 0;
+    r->egress_usd = 0;
     return r;
 }
 
