@@ -217,6 +217,34 @@ Test(world, a_priced_endpoint_bills_tokens_and_limits_concurrency)
     cr_assert_float_eq(out.cost.total, out.cost.maas, 1e-15);
 }
 
+/* Calls of 0.001 USD whose answers of 1 kB pay 1 USD/MB on the way out; the gateway waits 500 ms. The one of 400 ms is answered, the one
+ * of 600 ms is given up: paid, but with no bytes sent. The third is inside when the run ends at 1000 s: not billed. */
+Test(world, what_is_charged_is_billed_with_the_outcome)
+{
+    static const struct nf_trace_row rows[] = {
+        {0, 100, 1}, {1000000000, 100, 11}, {999700000000, 100, 1}};
+    nf_fixture_model(&f, NF_MODEL_LLM);
+    struct nf_station_spec *s = nf_fixture_station(&f, NF_STATION_PRICED, 0, 0.03);
+    s->tier = NF_TIER_MAAS;
+    s->ttft = nf_dist_constant(0.4);
+    s->tpot = nf_dist_constant(0.02);
+    s->usd_per_request = 0.001;
+    f.links[0].egress_usd_per_byte = 1e-6;
+    f.spec.gateway.policy = NF_POLICY_MAAS_ONLY;
+    f.spec.gateway.timeout = NF_SECOND / 2;
+    nf_fixture_class(&f, "calls", 0)->down_bytes = 1000;
+    nf_fixture_arrivals(&f, 0, rows, 3);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.classes[0].counts.offered, 3);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_COMPLETED], 1);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_TIMED_OUT], 1);
+    cr_assert_eq(f.row_count, 2);
+    cr_assert_float_eq(f.rows[0].cost_usd, 0.002, 1e-15);
+    cr_assert_float_eq(f.rows[1].cost_usd, 0.001, 1e-15);
+    cr_assert_float_eq(out.cost.maas, 0.002, 1e-15);
+    cr_assert_float_eq(out.cost.network, 0.001, 1e-15);
+}
+
 /* 6 requests a minute, bucket of 2: of three together the third is refused; 10 s later one token is back. */
 Test(world, a_priced_endpoint_limits_its_rate)
 {
