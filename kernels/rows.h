@@ -36,7 +36,7 @@ struct nf_facts {
 };
 
 struct nf_row {
-    const char *kind; /* op: for fits; composed: never for fits; check: a verdict */
+    const char *kind; /* op: for fits; composed, load: never for fits */
     const char *op, *version, *dtype;
     char shape[NF_ROWS_TEXT]; /* "m=128 n=4096 k=4096": key=value, one space between */
     const char *cache;        /* hot, cold, rotated, none */
