@@ -45,6 +45,8 @@ have python3|python3|Python 3, for the checks of the documentation
 has_module h5py|python3-h5py|h5py, reads the result files in a test
 has_module netCDF4|python3-netcdf4|netCDF4 for Python, reads the result files in a test
 has_module xarray|python3-xarray|xarray, reads the result files in a test
+has_module jsonschema|python3-jsonschema|jsonschema for Python, holds the editor's schema against the loader
+has_module yaml|python3-yaml|PyYAML, reads scenarios for the same test
 has_tool clang-tidy|clang-tidy|clang-tidy 14, for the check of the C sources
 has_tool clang-format|clang-format|clang-format 14, for the check of their layout"
 

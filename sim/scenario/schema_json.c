@@ -7,6 +7,11 @@
 
 enum { DEFINITIONS_MAX = 128 };
 
+/* What the loader reads: nf_text_number_span, nf_text_int64, nf__schema_check_name. */
+#define WHOLE_PATTERN  "[-+]?(0|[1-9][0-9]*)"
+#define NUMBER_PATTERN WHOLE_PATTERN "(\\.[0-9]+)?([eE][-+]?[0-9]+)?"
+#define NAME_PATTERN   "^[-A-Za-z0-9_./+]{1,100}$"
+
 /* A table is defined once for each dimension that its NF_OF_PARENT fields take. */
 struct definition {
     const struct nf_table *table;
@@ -74,7 +79,7 @@ static void add_pattern(struct nf_json *j, enum nf_dimension dim)
     struct nf_text t = {0};
     const char *list = dim == NF_DIM_RATE ? "(req)?/s, (req)?/min, (req)?/h, (req)?/d, Hz"
                                           : nf_units_list(dim);
-    nf_text_add(&t, "^[-+]?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?[ \\t]*(");
+    nf_text_add(&t, "^" NUMBER_PATTERN "[ \\t]*(");
     for (const char *s = list; *s != '\0'; s++) {
         if (s[0] == ',' && s[1] == ' ') {
             nf_text_add(&t, "|");
@@ -83,12 +88,32 @@ static void add_pattern(struct nf_json *j, enum nf_dimension dim)
             nf_text_add_n(&t, s, 1);
         }
     }
+    nf_text_add(&t, dim == NF_DIM_TIME ? "|\xC2\xB5s|\xCE\xBCs" : ""); /* two mu */
     nf_text_add(&t, dim == NF_DIM_FRACTION || dim == NF_DIM_COUNT_OF ? ")?$" : ")$");
     nf_json_string(j, "type", "string");
     nf_json_string(j, "pattern", t.data);
     nf_text_fini(&t);
 }
 
+/* One more form among those of an "anyOf". */
+static void add_text_form(struct nf_json *j, const char *pattern)
+{
+    nf_json_object(j, NULL);
+    nf_json_string(j, "type", "string");
+    nf_json_string(j, "pattern", pattern);
+    nf_json_end(j);
+}
+
+static void add_infinite_form(struct nf_json *j, const struct nf_field *f)
+{
+    if (f->infinite != NULL) {
+        nf_json_object(j, NULL);
+        nf_json_string(j, "const", f->infinite);
+        nf_json_end(j);
+    }
+}
+
+/* The key decides what a value means, so "3" in quotes is the number 3 as well. */
 static void add_number(struct nf_json *j, const struct nf_field *f, enum nf_dimension dim)
 {
     nf_json_array(j, "anyOf");
@@ -110,12 +135,10 @@ static void add_number(struct nf_json *j, const struct nf_field *f, enum nf_dime
         nf_json_object(j, NULL);
         add_pattern(j, dim);
         nf_json_end(j);
+    } else {
+        add_text_form(j, "^" NUMBER_PATTERN "$");
     }
-    if (f->infinite != NULL) {
-        nf_json_object(j, NULL);
-        nf_json_string(j, "const", f->infinite);
-        nf_json_end(j);
-    }
+    add_infinite_form(j, f);
     nf_json_end(j);
 }
 
@@ -129,11 +152,8 @@ static void add_int(struct nf_json *j, const struct nf_field *f)
         nf_json_double(j, "maximum", f->high);
     }
     nf_json_end(j);
-    if (f->infinite != NULL) {
-        nf_json_object(j, NULL);
-        nf_json_string(j, "const", f->infinite);
-        nf_json_end(j);
-    }
+    add_text_form(j, "^" WHOLE_PATTERN "$");
+    add_infinite_form(j, f);
     nf_json_end(j);
 }
 
@@ -146,10 +166,11 @@ static void add_words(struct nf_json *j, const char *key, const char *const *wor
     nf_json_end(j);
 }
 
+/* A name such as 7 is a number to an editor, and one such as true a boolean. */
 static void add_text_type(struct nf_json *j)
 {
-    static const char *const types[] = {"string", "number", NULL};
-    add_words(j, "type", types); /* a name such as 7 is a number to an editor */
+    static const char *const types[] = {"string", "number", "boolean", NULL};
+    add_words(j, "type", types);
 }
 
 /* What may stand for the field, inside an object that the caller opened. */
@@ -170,6 +191,10 @@ static void add_kind(struct nf_json *j, struct definitions *all, const struct nf
     case NF_FIELD_BOOL:
         nf_json_string(j, "type", "boolean");
         break;
+    case NF_FIELD_NAME:
+        add_text_type(j);
+        nf_json_string(j, "pattern", NAME_PATTERN);
+        break;
     case NF_FIELD_MAP: /* draft 07 ignores what stands beside $ref */
         nf_json_array(j, "allOf");
         add_reference(j, NULL, all, f->table, dim);
@@ -187,6 +212,9 @@ static void add_kind(struct nf_json *j, struct definitions *all, const struct nf
         if ((f->flags & NF_NOT_EMPTY) != 0) {
             nf_json_int(j, "minProperties", 1);
         }
+        nf_json_object(j, "propertyNames");
+        nf_json_string(j, "pattern", NAME_PATTERN);
+        nf_json_end(j);
         add_reference(j, "additionalProperties", all, f->table, dim);
         break;
     default:
@@ -212,7 +240,7 @@ static void add_field(struct nf_json *j, const char *key, struct definitions *al
     nf_json_end(j);
 }
 
-/* The keys of a case, and which of them it needs. */
+/* The keys of a case, and which of them it needs. Where the tag may be left out, its default case is the one meant. */
 static void add_case(struct nf_json *j, const struct nf_table *table, const char *word,
                      int which)
 {
@@ -223,9 +251,12 @@ static void add_case(struct nf_json *j, const struct nf_table *table, const char
     nf_json_string(j, "const", word);
     nf_json_end(j);
     nf_json_end(j);
-    nf_json_array(j, "required");
-    nf_json_string(j, NULL, table->tag);
-    nf_json_end(j);
+    const char *fallback = nf_table_field(table, table->tag, -1)->fallback;
+    if (fallback == NULL || strcmp(fallback, word) != 0) {
+        nf_json_array(j, "required");
+        nf_json_string(j, NULL, table->tag);
+        nf_json_end(j);
+    }
     nf_json_end(j);
     nf_json_object(j, "then");
     nf_json_object(j, "propertyNames");
