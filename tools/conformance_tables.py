@@ -232,18 +232,13 @@ def kpa(src, out):
 
 def token_bucket(src, out):
     data, _, sources = load(src, "token_bucket")
-    check_known(data, ["token_bucket", "backoff"])
+    check_known(data, ["token_bucket", "backoff"])  # the gateway's back-off has no jitter: nothing to hold against the second
     t = Table(out, "token_bucket", sources)
     for c in data["token_bucket"]:
-        t.add("case", section="bucket", id=f"{c['impl']}/{c['id']}", max=c["max_tokens"], rate=c["fill_rate_per_s"])
+        t.add("case", id=f"{c['impl']}/{c['id']}", max=c["max_tokens"], rate=c["fill_rate_per_s"])
         for op in c["ops"]:
             t.add(op["op"], at_ms=op["t_ms"], tokens=op["tokens"], partial=op.get("partial"),
                   expect=op.get("expect", op.get("expect_remaining")), next_ms=op.get("expect_next_token_ms"))
-    for c in data["backoff"]:
-        t.add("case", section="backoff", id=c["id"], kind=c["kind"], random=c.get("random", 0), max=c.get("max_ms", 0),
-              base=c.get("base_ms", c.get("min_ms", c.get("interval_ms"))))
-        for x in c["expect_ms"]:
-            t.add("wait", expect=x)
     t.write()
 
 

@@ -1,13 +1,12 @@
-/* Token bucket and retry waits: Envoy's own test vectors, and the two edges that they leave out. */
+/* Token bucket: Envoy's own test vectors, and the two edges that they leave out. */
 #include "model/token_bucket.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "model/backoff.h"
 #include "model/conformance_test.h"
 
-enum { BUCKET_CASES = 15 };
+enum { BUCKET_CASES = 12 };
 
 static const nf_time MS = NF_SECOND / 1000;
 
@@ -46,38 +45,13 @@ static void run_bucket(struct nf_vectors *v)
     }
 }
 
-static void run_backoff(struct nf_vectors *v)
-{
-    const char *id = nf_vectors_text(v, "id");
-    struct nf_backoff b = {
-        .kind = nf_vectors_is(v, "kind", "fixed") ? NF_BACKOFF_FIXED
-                : nf_vectors_is(v, "kind", "jittered_exponential")
-                    ? NF_BACKOFF_EXPONENTIAL
-                    : NF_BACKOFF_LOWER_BOUND,
-        .base = (uint64_t)nf_vectors_integer(v, "base"),
-        .max = (uint64_t)nf_vectors_integer(v, "max"),
-    };
-    uint64_t random = (uint64_t)nf_vectors_integer(v, "random");
-    unsigned tries = 0;
-    for (nf_vectors_next(v); nf_vectors_at(v, "wait"); nf_vectors_next(v)) {
-        uint64_t got = nf_backoff_wait(&b, tries++, random);
-        cr_assert_eq(got, (uint64_t)nf_vectors_integer(v, "expect"),
-                     "%s line %d: got %llu", id, v->line, (unsigned long long)got);
-    }
-    cr_assert(tries > 0, "%s", id);
-}
-
 Test(token_bucket, agrees_with_upstream_vectors)
 {
     struct nf_vectors v;
     nf_vectors_open(&v, "token_bucket");
     int run = 0;
     for (; nf_vectors_at(&v, "case"); run++) {
-        if (nf_vectors_is(&v, "section", "bucket")) {
-            run_bucket(&v);
-        } else {
-            run_backoff(&v);
-        }
+        run_bucket(&v);
     }
     nf_vectors_close(&v, run);
     printf("token_bucket: %d vectors\n", run);
@@ -115,14 +89,4 @@ Test(token_bucket, a_debt_is_paid_before_anything_is_given)
     cr_assert_float_eq(left, -7, 1e-12);
     cr_assert_eq(nf_token_bucket_take(&b, 3 * NF_SECOND, 4, true), 0);
     cr_assert_eq(nf_token_bucket_take(&b, 4 * NF_SECOND, 4, true), 1);
-}
-
-Test(token_bucket, a_back_off_never_exceeds_its_largest_interval)
-{
-    struct nf_backoff b = {NF_BACKOFF_EXPONENTIAL, 25, UINT64_MAX};
-    cr_assert_eq(nf_backoff_wait(&b, 200, UINT64_MAX - 1), UINT64_MAX - 1);
-    b.max = 250;
-    for (unsigned tries = 0; tries < 70; tries++) {
-        cr_assert(nf_backoff_wait(&b, tries, 249) < 250);
-    }
 }

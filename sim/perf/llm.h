@@ -3,10 +3,9 @@
  * tensor-parallel replica, and how much memory is left for its KV cache.
  *
  * What:   nf_llm_prepare folds architecture, device, calibration and engine settings into
- *         struct nf_llm_cost once; nf_llm_step_s prices a batch; nf_llm_decode_run_s and
- *         nf_llm_decode_steps_within price runs of decode-only iterations in closed form.
+ *         struct nf_llm_cost once; nf_llm_step_s prices a batch.
  * Source: equations and their origin in README.md beside this file.
- * Cost:   a step 5-30 ns, a run of up to 256 steps 0.13 us (README.md has the table).
+ * Cost:   a step 5-30 ns (README.md has the table).
  * Owner:  struct nf_llm_cost is plain data (10 kB), free to copy; it keeps no pointers.
  * Units:  seconds, bytes, tokens.
  * Errors: a bool, and a sentence with numbers in the caller's buffer.
@@ -112,16 +111,6 @@ bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
 
 /* Seconds of one iteration. Requires prefill_tokens + decode_sequences > 0. */
 double nf_llm_step_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);
-
-/* Seconds of `steps` iterations in a row that decode the same `sequences`, whose lengths
- * sum to `context` in the first of them and grow by one token each a step. The same as the
- * sum of nf_llm_step_s, to rounding (relative 1e-12, test). */
-double nf_llm_decode_run_s(const struct nf_llm_cost *cost, uint32_t sequences,
-                           uint64_t context, uint64_t steps);
-
-/* How many of the first `steps` iterations of such a run end within `seconds`. */
-uint64_t nf_llm_decode_steps_within(const struct nf_llm_cost *cost, uint32_t sequences,
-                                    uint64_t context, uint64_t steps, double seconds);
 
 /* Bytes of the weights of one model, all ranks together. */
 double nf_llm_weight_bytes(const struct nf_llm_arch *arch);

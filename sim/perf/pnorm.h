@@ -6,9 +6,6 @@
  *         With r = min/max in [0, 1]: PN = max * g(r), g(r) = (1 + r^p)^(1/p). g is kept at
  *         129 points and joined by straight lines.
  * Why:    a step of an LLM has six of them: 82 ns with pow, 7 ns with the table (README.md).
- *         And max * line(r) is linear in a for fixed b on either side of a = b, so that the
- *         sum over many steps whose a grows evenly has a closed form (llm.h,
- *         nf_llm_decode_run_s).
  * Error:  at most 2.5e-4 of the value for 1 <= p <= 20 (test), against the 5-15 % by which
  *         the model itself misses single measurements.
  * Cost:   one division, one multiply-add; 1 kB a table.
