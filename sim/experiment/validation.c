@@ -156,6 +156,24 @@ static void expect_tandem(const struct nf_world_spec *spec, struct nf_expectatio
     }
 }
 
+/* A cascade that visits station 0, station 1 and station 0 again, with one mean service time a station: a network of product form
+ * whose arrivals, those that return as well, see M/M/c queues (Jackson 1957; Baskett et al. 1975). */
+static void expect_return(const struct nf_world_spec *spec, struct nf_expectations *list)
+{
+    static const size_t visited[] = {0, 1, 0};
+    for (size_t i = 0; i < 2; i++) {
+        double visits = i == 0 ? 2.0 : 1.0;
+        struct nf_theory t = nf_theory_mmc(rate(spec) * visits,
+                                           1.0 / service_mean(spec, i), servers(spec, i));
+        for (size_t stage = 0; stage < 3; stage++) {
+            if (visited[stage] == i) {
+                add_times(spec, stage, &t, list);
+            }
+        }
+        add_station(spec, i, &t, list);
+    }
+}
+
 static void expect_fixed_batch(const struct nf_world_spec *spec,
                                struct nf_expectations *list)
 {
@@ -213,6 +231,8 @@ static const struct nf_validation_case cases[] = {
     {"erlang-b", "M/M/8/8, offered 7.3 Erlang", "Gross et al. 2.5", expect_mmck},
     {"dm1", "D/M/1, rho = 0.8", "Kleinrock I 6.4", expect_dm1},
     {"tandem", "two M/M/1 in a row", "Burke 1956; Reich 1957", expect_tandem},
+    {"there-and-back", "a cascade that returns to its first station",
+     "Jackson 1957; Baskett et al. 1975", expect_return},
     {"fixed-batch", "full batches of 4, rho = 0.7", "Spitzer; Tijms 9.6.2",
      expect_fixed_batch},
     {"two-tier", "edge M/M/1 and cloud M/M/4", "Gross et al. 2.2, 2.3", expect_two_tier},
