@@ -176,13 +176,14 @@ static void read_rows(struct reader *r)
 enum nf_status nf_csv_read(const char *path, struct nf_place from, struct nf_arena *arena,
                            struct nf_diags *diags, struct nf_csv *out)
 {
-    const char *data;
-    size_t length;
+    struct nf_file_bytes file;
     *out = (struct nf_csv){.file = path};
-    enum nf_status s = nf_file_read(path, BYTES_MAX, from, arena, &data, &length, diags);
+    enum nf_status s = nf_file_read(path, BYTES_MAX, from, arena, diags, &file);
     if (s != NF_OK) {
         return s;
     }
+    const char *data = file.data;
+    size_t length = file.length;
     struct nf_sha256 hash;
     nf_sha256_init(&hash);
     nf_sha256_add(&hash, data, length);

@@ -11,7 +11,8 @@
 enum {
     LONGEST_LINE = 1 << 16, /* bytes of a source line that are looked at */
     WINDOW_FROM = 200,      /* a line of more columns than this is shown in part ... */
-    WINDOW = 120            /* ... this many columns of it */
+    WINDOW = 120,           /* ... this many columns of it */
+    BLOCK = 1 << 16         /* bytes read at once */
 };
 
 void nf_diags_init(struct nf_diags *d, struct nf_arena *arena)
@@ -103,6 +104,11 @@ void nf_diag_warn(struct nf_diags *d, struct nf_place place, const char *path,
     d->warnings++;
 }
 
+void nf_diags_cut(struct nf_diags *d)
+{
+    d->is_cut = true;
+}
+
 enum nf_status nf_diags_status(const struct nf_diags *d)
 {
     enum nf_status first = NF_OK;
@@ -121,15 +127,24 @@ enum nf_status nf_diags_status(const struct nf_diags *d)
     return first;
 }
 
-/* The file that is being read again for its lines. Entries come sorted, so it is read once, forwards. */
+/* The file that is being read again for its lines. Entries come sorted, so it is read once, forwards. Lines that are not
+ * shown and the rest of a very long one are skipped a block at a time, as a trace may hold hundreds of megabytes. */
 struct source {
     const char *file;
     FILE *in;         /* NULL: cannot be read */
     int line;         /* number of the line in `bytes` */
-    bool is_too_long; /* the line went on behind LONGEST_LINE */
+    bool is_too_long; /* the line goes on behind LONGEST_LINE */
     size_t length;
-    char *bytes;
+    char *bytes;           /* LONGEST_LINE */
+    char *block;           /* BLOCK */
+    size_t at, block_size; /* what of the block is read, and how much it holds */
 };
+
+static void source_init(struct source *s)
+{
+    *s = (struct source){.bytes = nf_mem_resize(NULL, LONGEST_LINE, 1),
+                         .block = nf_mem_resize(NULL, BLOCK, 1)};
+}
 
 static void source_close(struct source *s)
 {
@@ -139,6 +154,15 @@ static void source_close(struct source *s)
     s->in = NULL;
     s->file = NULL;
     s->line = 0;
+    s->is_too_long = false;
+    s->at = s->block_size = 0;
+}
+
+static void source_fini(struct source *s)
+{
+    source_close(s);
+    nf_mem_free(s->bytes);
+    nf_mem_free(s->block);
 }
 
 static void source_open(struct source *s, const char *file)
@@ -152,24 +176,56 @@ static void source_open(struct source *s, const char *file)
     }
 }
 
+/* Bytes of the current line that are at hand in the block, its end included; 0 at the end of the file. */
+static size_t source_piece(struct source *s, bool *is_end)
+{
+    if (s->at == s->block_size) {
+        s->at = 0;
+        s->block_size = fread(s->block, 1, BLOCK, s->in);
+    }
+    size_t rest = s->block_size - s->at;
+    const char *end = rest > 0 ? memchr(s->block + s->at, '\n', rest) : NULL;
+    *is_end = end != NULL || rest == 0;
+    return end != NULL ? (size_t)(end - (s->block + s->at)) + 1 : rest;
+}
+
+/* Behind the next line end; false when nothing is left. */
+static bool source_skip(struct source *s)
+{
+    size_t skipped = 0;
+    for (bool is_end = false; !is_end;) {
+        size_t n = source_piece(s, &is_end);
+        s->at += n;
+        skipped += n;
+    }
+    return skipped > 0;
+}
+
 /* Read the next line, without its end; false at the end of the file. */
 static bool source_next(struct source *s)
 {
-    int c = getc(s->in);
-    if (c == EOF) {
+    bool is_end = false;
+    if (s->is_too_long) {
+        (void)source_skip(s);
+    }
+    s->is_too_long = false;
+    s->length = 0;
+    size_t n = source_piece(s, &is_end);
+    if (n == 0) {
         return false;
     }
     s->line++;
-    s->length = 0;
-    s->is_too_long = false;
-    for (; c != EOF && c != '\n'; c = getc(s->in)) {
-        if (s->length < LONGEST_LINE) {
-            s->bytes[s->length++] = (char)c;
-        } else {
-            s->is_too_long = true;
-        }
+    while (n > 0 && !s->is_too_long) {
+        size_t kept = n - (s->block[s->at + n - 1] == '\n' ? 1 : 0);
+        size_t room = LONGEST_LINE - s->length;
+        s->is_too_long = kept > room;
+        kept = s->is_too_long ? room : kept;
+        memcpy(s->bytes + s->length, s->block + s->at, kept);
+        s->length += kept;
+        s->at += s->is_too_long ? kept : n;
+        n = is_end || s->is_too_long ? 0 : source_piece(s, &is_end);
     }
-    if (s->length > 0 && s->bytes[s->length - 1] == '\r') {
+    if (s->length > 0 && s->bytes[s->length - 1] == '\r' && !s->is_too_long) {
         s->length--;
     }
     return true;
@@ -184,10 +240,15 @@ static bool source_find(struct source *s, struct nf_place place)
     if (s->file == NULL || strcmp(s->file, place.file) != 0 || s->line > place.line) {
         source_open(s, place.file);
     }
-    while (s->in != NULL && s->line < place.line) {
-        if (!source_next(s)) {
+    while (s->in != NULL && s->line + 1 < place.line) {
+        s->line += s->is_too_long ? 0 : 1;
+        s->is_too_long = false;
+        if (!source_skip(s)) {
             return false;
         }
+    }
+    if (s->in != NULL && s->line < place.line && !source_next(s)) {
+        return false;
     }
     if (s->in == NULL || (size_t)place.col > s->length + 1 ||
         (s->is_too_long && place.col == 0)) {
@@ -252,14 +313,15 @@ static void print_excerpt(struct source *s, struct nf_place place, FILE *out)
         at = character_start(s, at);
     }
     struct nf_text t = {0};
-    nf_text_printf(&t, "%6d | %s", place.line, from > 0 ? "..." : "");
+    nf_text_printf(&t, "%6d ", place.line);
+    size_t bar = t.length;
+    nf_text_printf(&t, "| %s", from > 0 ? "..." : "");
     add_shown(&t, s->bytes + from, at - from);
     size_t caret = columns(t.data, t.length);
     add_shown(&t, s->bytes + at, to - at);
     fprintf(out, "%s%s\n", t.data, to < s->length || s->is_too_long ? "..." : "");
     if (place.col > 0) {
-        /* The gutter is 9 columns; the caret's blanks follow its bar. */
-        fprintf(out, "       | %*s^\n", (int)(caret - 9), "");
+        fprintf(out, "%*s| %*s^\n", (int)bar, "", (int)(caret - bar - 2), "");
     }
     nf_text_fini(&t);
 }
@@ -319,7 +381,8 @@ static int compare(const void *a, const void *b)
 static void print_count(const struct nf_diags *d, FILE *out)
 {
     if (d->errors > 0) {
-        fprintf(out, "%d error%s", d->errors, d->errors == 1 ? "" : "s");
+        fprintf(out, "%s%d error%s", d->is_cut ? "at least " : "", d->errors,
+                d->errors == 1 ? "" : "s");
     }
     if (d->warnings > 0) {
         fprintf(out, "%s%d warning%s", d->errors > 0 ? ", " : "", d->warnings,
@@ -346,11 +409,11 @@ void nf_diags_print(const struct nf_diags *d, FILE *out)
         sorted[i] = &d->items[i];
     }
     qsort(sorted, (size_t)d->count, sizeof sorted[0], compare);
-    struct source s = {.bytes = nf_mem_resize(NULL, LONGEST_LINE, 1)};
+    struct source s;
+    source_init(&s);
     for (int i = 0; i < d->count; i++) {
         print_item(sorted[i], &s, out);
     }
-    source_close(&s);
-    nf_mem_free(s.bytes);
+    source_fini(&s);
     print_count(d, out);
 }

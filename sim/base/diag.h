@@ -40,6 +40,7 @@ struct nf_diags {
     int count;    /* entries kept */
     int errors;   /* errors seen, kept or not */
     int warnings; /* warnings seen, kept or not */
+    bool is_cut;  /* a reader gave up early: there may be more errors than are counted */
 };
 
 void nf_diags_init(struct nf_diags *d, struct nf_arena *arena);
@@ -53,6 +54,9 @@ enum nf_status nf_diag_add(struct nf_diags *d, enum nf_status code, struct nf_pl
 /* The same for a warning: printed, but not an error. */
 void nf_diag_warn(struct nf_diags *d, struct nf_place place, const char *path,
                   const char *format, ...) NF_PRINTF(4, 5);
+
+/* Reading stopped after many errors; the last line then says "at least N errors". */
+void nf_diags_cut(struct nf_diags *d);
 
 /* First error's status in order of addition, NF_OK when there is none. An environment error (exit 3) wins. */
 enum nf_status nf_diags_status(const struct nf_diags *d);

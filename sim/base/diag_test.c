@@ -154,6 +154,42 @@ Test(diag, text_from_the_user_cannot_reach_the_terminal_raw)
     nf_arena_fini(&a);
 }
 
+/* A line of 150 001 bytes, empty lines, and lines whose ends fall on and beside the ends of the blocks that are read. */
+Test(diag, lines_behind_long_ones_and_across_blocks_are_found)
+{
+    enum { LONG = 150001, LINES = 9000, EACH = 9 };
+    struct nf_arena a;
+    struct nf_diags d;
+    nf_arena_init(&a);
+    nf_diags_init(&d, &a);
+    char *bytes = nf_arena_alloc(&a, LONG + LINES * EACH + 100), *to = bytes;
+    memset(to, 'x', LONG);
+    to += LONG;
+    memcpy(to, "\n\n\r\n", 4);
+    to += 4;
+    for (int i = 4; i < LINES; i++) {
+        to += snprintf(to, 20, "line%04d\n", i);
+    }
+    const char *file = file_with(&a, bytes, (size_t)(to - bytes));
+    static const int lines[] = {1, 2, 3, 4, 5, 6000, 8999};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        nf_diag_add(&d, NF_E_KEY, (struct nf_place){file, lines[i], 1}, NULL, NULL, "x");
+    }
+    nf_diag_add(&d, NF_E_KEY, (struct nf_place){file, 9000, 1}, NULL, NULL, "past it");
+    const char *text = printed(&d);
+    for (size_t i = 3; i < sizeof lines / sizeof lines[0]; i++) {
+        const char *shown =
+            nf_arena_printf(&a, "%6d | line%04d\n       | ^\n", lines[i], lines[i]);
+        cr_assert_not_null(strstr(text, shown), "%s", text);
+    }
+    cr_assert_not_null(strstr(text, "     1 | xxx"));
+    cr_assert_not_null(strstr(text, "     2 | \n"));
+    cr_assert_not_null(strstr(text, "     3 | \n"));
+    cr_assert_null(strstr(text, "  9000 | "));
+    unlink(file);
+    nf_arena_fini(&a);
+}
+
 Test(diag, twenty_are_kept_and_the_rest_counted)
 {
     struct nf_arena a;
@@ -170,6 +206,8 @@ Test(diag, twenty_are_kept_and_the_rest_counted)
     cr_assert_not_null(strstr(text, "row 19"));
     cr_assert_null(strstr(text, "row 20"));
     cr_assert_not_null(strstr(text, "\n27 errors; nothing was run (7 more not shown)\n"));
+    nf_diags_cut(&d);
+    cr_assert_not_null(strstr(printed(&d), "\nat least 27 errors; nothing was run"));
     nf_arena_fini(&a);
 }
 

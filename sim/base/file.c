@@ -26,54 +26,93 @@ static enum nf_status add_errno(struct nf_diags *diags, struct nf_place from, in
 static enum nf_status add_too_large(struct nf_diags *diags, struct nf_place from,
                                     const char *path, size_t max_bytes)
 {
+    enum { MIB = 1 << 20 };
+    bool is_round = max_bytes >= MIB && max_bytes % MIB == 0;
     return nf_diag_add(diags, NF_E_LIMIT, from, NULL, NULL,
-                       "\"%s\" is too large: at most %zu bytes are read", path,
-                       max_bytes);
+                       "\"%s\" is too large: at most %zu %s are read", path,
+                       is_round ? max_bytes / MIB : max_bytes,
+                       is_round ? "MiB" : "bytes");
 }
 
 /* Does a writer come to a named pipe that nobody has opened yet? A pipe whose writer is done answers at once. */
 static bool gets_writer(int fd)
 {
-    enum { PATIENCE_MS = 500 };
+    enum { PATIENCE_MS = 300 };
     struct pollfd p = {.fd = fd, .events = POLLIN};
     return poll(&p, 1, PATIENCE_MS) != 0;
 }
 
-/* All that fd (not blocking) gives, up to max_bytes + 1 bytes, into *buffer (heap). 0 or errno; EPIPE: no writer. */
-static int read_all(int fd, size_t max_bytes, char **buffer, size_t *length)
+/* Up to cap bytes from fd (not blocking), fewer only at the end. How many, or -1 with errno set. */
+static ssize_t read_up_to(int fd, char *to, size_t cap)
 {
-    size_t cap = 0;
-    bool is_asked = false;
-    for (;;) {
-        if (*length == cap) {
-            cap = cap == 0 ? 1 << 16 : 2 * cap;
-            *buffer = nf_mem_resize(*buffer, cap, 1);
+    size_t n = 0;
+    while (n < cap) {
+        ssize_t got = read(fd, to + n, cap - n);
+        if (got == 0) {
+            break;
         }
-        ssize_t n = read(fd, *buffer + *length, cap - *length);
-        if (n < 0 && errno == EAGAIN) {
+        if (got < 0 && errno == EAGAIN) {
             struct pollfd p = {.fd = fd, .events = POLLIN};
             (void)poll(&p, 1, -1);
-            continue;
+        } else if (got < 0 && errno != EINTR) {
+            return -1;
         }
-        if (n < 0 && errno != EINTR) {
-            return errno;
-        }
-        *length += n > 0 ? (size_t)n : 0;
-        if (n == 0 && *length == 0 && !is_asked) {
-            is_asked = true;
-            if (!gets_writer(fd)) {
-                return EPIPE;
-            }
-        } else if (n == 0 || *length > max_bytes) {
-            return 0;
-        }
+        n += got > 0 ? (size_t)got : 0;
     }
+    return (ssize_t)n;
 }
 
-// NOLINTNEXTLINE(readability-function-size): seven parameters
+/* A file whose size is known, straight into the arena. 0 or errno. */
+static int read_sized(int fd, size_t size, struct nf_arena *arena,
+                      struct nf_file_bytes *out)
+{
+    char *to = nf_arena_alloc(arena, size + 1);
+    ssize_t n = read_up_to(fd, to, size);
+    if (n < 0) {
+        return errno;
+    }
+    *out = (struct nf_file_bytes){to, (size_t)n};
+    return 0;
+}
+
+/* All that a pipe or a device gives, up to max_bytes + 1 bytes. 0 or errno; EPIPE: no writer, EFBIG: there is more. */
+static int read_stream(int fd, size_t max_bytes, struct nf_arena *arena,
+                       struct nf_file_bytes *out)
+{
+    enum { PIECE = 1 << 16 };
+    char *buffer = NULL;
+    size_t cap = 0, length = 0;
+    bool is_asked = false;
+    int error = 0;
+    for (bool is_done = false; error == 0 && !is_done;) {
+        if (length == cap) {
+            cap = cap == 0 ? PIECE : 2 * cap;
+            buffer = nf_mem_resize(buffer, cap, 1);
+        }
+        ssize_t n = read_up_to(fd, buffer + length, cap - length);
+        bool is_silent = n == 0 && length == 0 && !is_asked;
+        is_asked = true;
+        length += n > 0 ? (size_t)n : 0;
+        if (n < 0) {
+            error = errno;
+        } else if (is_silent) {
+            error = gets_writer(fd) ? 0 : EPIPE;
+        } else if (length > max_bytes) {
+            error = EFBIG;
+        } else {
+            is_done = length < cap;
+        }
+    }
+    if (error == 0) {
+        *out = (struct nf_file_bytes){nf_arena_strndup(arena, buffer, length), length};
+    }
+    nf_mem_free(buffer);
+    return error;
+}
+
 enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place from,
-                            struct nf_arena *arena, const char **data, size_t *length,
-                            struct nf_diags *diags)
+                            struct nf_arena *arena, struct nf_diags *diags,
+                            struct nf_file_bytes *out)
 {
     /* Opening a named pipe must not wait for a writer that may never come. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -81,28 +120,27 @@ enum nf_status nf_file_read(const char *path, size_t max_bytes, struct nf_place 
         return add_errno(diags, from, errno, "open", path);
     }
     struct stat st;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size > max_bytes) {
-        close(fd);
-        return add_too_large(diags, from, path, max_bytes);
+    bool is_sized = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+    int error = 0;
+    if (is_sized && (uintmax_t)st.st_size > max_bytes) {
+        error = EFBIG;
+    } else if (is_sized) {
+        error = read_sized(fd, (size_t)st.st_size, arena, out);
+    } else { /* also files of /proc, which say 0 */
+        error = read_stream(fd, max_bytes, arena, out);
     }
-    char *buffer = NULL;
-    size_t n = 0;
-    int error = read_all(fd, max_bytes, &buffer, &n);
     close(fd);
-    enum nf_status status = NF_OK;
-    if (error == EPIPE) {
-        status = nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL,
-                             "\"%s\" is a pipe, and nobody writes into it", path);
-    } else if (error != 0) {
-        status = add_errno(diags, from, error, "read", path);
-    } else if (n > max_bytes) {
-        status = add_too_large(diags, from, path, max_bytes);
-    } else {
-        *data = nf_arena_strndup(arena, buffer, n);
-        *length = n;
+    switch (error) {
+    case 0:
+        return NF_OK;
+    case EPIPE:
+        return nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL,
+                           "\"%s\" is a pipe, and nobody writes into it", path);
+    case EFBIG:
+        return add_too_large(diags, from, path, max_bytes);
+    default:
+        return add_errno(diags, from, error, "read", path);
     }
-    nf_mem_free(buffer);
-    return status;
 }
 
 static char *folder_of(const char *path, struct nf_arena *arena)

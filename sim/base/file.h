@@ -13,12 +13,19 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
-/* Read all of `path` into the arena (NUL added after *length bytes). Larger than `max_bytes`: NF_E_LIMIT.
- * Not there or unreadable: NF_E_IO. A named pipe without a writer: NF_E_USAGE after half a second. `from` is the place that named the file (or all zero). */
+/* What a file holds: data[0..length), and a NUL behind it. */
+struct nf_file_bytes {
+    const char *data;
+    size_t length;
+};
+
+/* Read all of `path` into the arena. Larger than `max_bytes`: NF_E_LIMIT. Not there or unreadable: NF_E_IO. A named pipe
+ * without a writer: NF_E_USAGE after 0.3 s. `from` is the place that named the file (or all zero). *out is set only when
+ * the status is NF_OK. A file that grows meanwhile is read as long as it was at the start. */
 NF_MUST_CHECK enum nf_status nf_file_read(const char *path, size_t max_bytes,
                                           struct nf_place from, struct nf_arena *arena,
-                                          const char **data, size_t *length,
-                                          struct nf_diags *diags);
+                                          struct nf_diags *diags,
+                                          struct nf_file_bytes *out);
 
 /* Can nf_file_publish put a file at `path`? NF_E_IO when its folder is missing or not writable, or when something other
  * than a regular file stands there (/dev/null must not be replaced). Asked before hours of simulation, not after. */

@@ -50,16 +50,16 @@ Test(file, reads_all_bytes_and_ends_them)
 {
     struct desk k;
     desk_init(&k);
-    const char *path = path_in(&k, "a.yaml"), *data = NULL;
-    size_t n = 0;
+    const char *path = path_in(&k, "a.yaml");
+    struct nf_file_bytes got = {NULL, 0};
     put(path, "a\0b\n", 4);
-    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
-    cr_assert_eq(n, 4);
-    cr_assert_arr_eq(data, "a\0b\n", 5);
+    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_eq(got.length, 4);
+    cr_assert_arr_eq(got.data, "a\0b\n", 5);
     put(path, "", 0);
-    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
-    cr_assert_eq(n, 0);
-    cr_assert_str_eq(data, "");
+    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_eq(got.length, 0);
+    cr_assert_str_eq(got.data, "");
     unlink(path);
     desk_fini(&k);
 }
@@ -71,13 +71,12 @@ Test(file, reads_what_is_larger_than_the_first_buffer)
     static char bytes[300007];
     memset(bytes, 'z', sizeof bytes);
     bytes[sizeof bytes - 1] = '!';
-    const char *path = path_in(&k, "large"), *data = NULL;
-    size_t n = 0;
+    const char *path = path_in(&k, "large");
+    struct nf_file_bytes got = {NULL, 0};
     put(path, bytes, sizeof bytes);
-    cr_assert_eq(nf_file_read(path, 1 << 20, nowhere, &k.arena, &data, &n, &k.diags),
-                 NF_OK);
-    cr_assert_eq(n, sizeof bytes);
-    cr_assert_eq(memcmp(data, bytes, n), 0);
+    cr_assert_eq(nf_file_read(path, 1 << 20, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_eq(got.length, sizeof bytes);
+    cr_assert_eq(memcmp(got.data, bytes, got.length), 0);
     unlink(path);
     desk_fini(&k);
 }
@@ -86,15 +85,13 @@ Test(file, too_large_is_refused_also_without_a_known_size)
 {
     struct desk k;
     desk_init(&k);
-    const char *path = path_in(&k, "a.yaml"), *data = NULL;
-    size_t n = 77;
+    const char *path = path_in(&k, "a.yaml");
+    struct nf_file_bytes got = {NULL, 77};
     put(path, "12345", 5);
-    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &data, &n, &k.diags),
+    cr_assert_eq(nf_file_read(path, 4, nowhere, &k.arena, &k.diags, &got), NF_E_LIMIT);
+    cr_assert_eq(nf_file_read("/dev/zero", 100000, nowhere, &k.arena, &k.diags, &got),
                  NF_E_LIMIT);
-    cr_assert_eq(
-        nf_file_read("/dev/zero", 100000, nowhere, &k.arena, &data, &n, &k.diags),
-        NF_E_LIMIT);
-    cr_assert_eq(n, 77);
+    cr_assert_eq(got.length, 77);
     cr_assert_not_null(strstr(k.diags.items[0].message, "at most 4 bytes"));
     unlink(path);
     desk_fini(&k);
@@ -104,14 +101,11 @@ Test(file, missing_file_and_folder_tell_why)
 {
     struct desk k;
     desk_init(&k);
-    const char *data = NULL;
-    size_t n = 0;
+    struct nf_file_bytes got = {NULL, 0};
     struct nf_place from = {"s.yaml", 7, 3};
-    cr_assert_eq(
-        nf_file_read(path_in(&k, "none"), 99, from, &k.arena, &data, &n, &k.diags),
-        NF_E_IO);
-    cr_assert_eq(nf_file_read(k.folder, 99, from, &k.arena, &data, &n, &k.diags),
+    cr_assert_eq(nf_file_read(path_in(&k, "none"), 99, from, &k.arena, &k.diags, &got),
                  NF_E_IO);
+    cr_assert_eq(nf_file_read(k.folder, 99, from, &k.arena, &k.diags, &got), NF_E_IO);
     cr_assert_not_null(
         strstr(k.diags.items[0].message, "none\": No such file or directory"));
     cr_assert_not_null(strstr(k.diags.items[1].message, "Is a directory"));
@@ -130,19 +124,18 @@ Test(file, a_pipe_without_a_writer_is_refused_and_one_with_a_writer_is_read,
 {
     struct desk k;
     desk_init(&k);
-    const char *path = path_in(&k, "pipe"), *data = NULL;
-    size_t n = 0;
+    const char *path = path_in(&k, "pipe");
+    struct nf_file_bytes got = {NULL, 0};
     cr_assert_eq(mkfifo(path, 0600), 0);
-    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags),
-                 NF_E_USAGE);
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &k.diags, &got), NF_E_USAGE);
     cr_assert_not_null(strstr(k.diags.items[0].message, "nobody writes into it"));
     pid_t writer = fork();
     if (writer == 0) {
         put(path, "late\n", 5);
         _exit(0);
     }
-    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
-    cr_assert_str_eq(data, "late\n");
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_str_eq(got.data, "late\n");
     waitpid(writer, NULL, 0);
     unlink(path);
     desk_fini(&k);
@@ -152,18 +145,18 @@ Test(file, publishing_replaces_the_old_file_whole)
 {
     struct desk k;
     desk_init(&k);
-    const char *path = path_in(&k, "run.h5"), *data = NULL;
-    size_t n = 0;
+    const char *path = path_in(&k, "run.h5");
+    struct nf_file_bytes got = {NULL, 0};
     put(path, "old", 3);
     const char *temporary = nf_file_temporary(path, &k.arena);
     cr_assert(nf_text_starts_with(temporary,
                                   nf_arena_printf(&k.arena, "%s/.run.h5.", k.folder)));
     put(temporary, "new bytes", 9);
-    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
-    cr_assert_str_eq(data, "old");
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_str_eq(got.data, "old");
     cr_assert_eq(nf_file_publish(temporary, path, &k.diags), NF_OK);
-    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &data, &n, &k.diags), NF_OK);
-    cr_assert_str_eq(data, "new bytes");
+    cr_assert_eq(nf_file_read(path, 99, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_str_eq(got.data, "new bytes");
     cr_assert(!exists(temporary));
     unlink(path);
     desk_fini(&k);

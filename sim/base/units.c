@@ -365,7 +365,7 @@ static double value_in(const struct unit *u, double value)
 /* `plain`, a text of nf_text_of_double, times 10^shift: the point moves in the text, so nothing is rounded. */
 static void shift_digits(const char *plain, int shift, char out[40])
 {
-    char digits[32];
+    char digits[32] = "";
     int n = 0, whole = -1, exponent = shift;
     const char *p = plain + (plain[0] == '-');
     for (; *p != '\0' && *p != 'e'; p++) {
@@ -397,7 +397,6 @@ static void shift_digits(const char *plain, int shift, char out[40])
     if (n == 1 && d[0] == '0') {
         snprintf(out, 40, "%s0", sign);
     } else if (exponent > 17 || exponent < -3) {
-        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): d holds n digits here
         snprintf(out, 40, "%s%c%s%.*se%d", sign, d[0], n > 1 ? "." : "", n - 1, d + 1,
                  exponent - 1);
     } else if (exponent <= 0) {

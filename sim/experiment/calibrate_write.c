@@ -277,16 +277,16 @@ static void copy_sources(const struct nf__profile_text *t, const char *text)
 
 enum nf_status nf__calibrate_write(const struct nf__profile_text *t)
 {
-    const char *base = NULL;
-    size_t length = 0;
+    struct nf_file_bytes file = {NULL, 0};
     char buf[64];
     if (t->c->base) {
-        enum nf_status s = nf_file_read(t->c->base, BASE_BYTES_MAX, nowhere, t->arena,
-                                        &base, &length, t->diags);
+        enum nf_status s =
+            nf_file_read(t->c->base, BASE_BYTES_MAX, nowhere, t->arena, t->diags, &file);
         if (s != NF_OK) {
             return s;
         }
     }
+    const char *base = file.data;
     nf_text_printf(
         t->out,
         "# Constants of %s, fitted by `nearfar calibrate fit`: least squares of log "

@@ -94,14 +94,15 @@ static int by_arrival(const void *a, const void *b)
 
 static bool read_requests(struct replay *p)
 {
-    const char *text;
-    size_t length, cap = 0;
+    struct nf_file_bytes file;
+    size_t cap = 0;
     int line = 0;
-    if (nf_file_read(p->requests_file, BYTES_MAX, nowhere, p->arena, &text, &length,
-                     p->diags) != NF_OK) {
+    if (nf_file_read(p->requests_file, BYTES_MAX, nowhere, p->arena, p->diags, &file) !=
+        NF_OK) {
         return false;
     }
-    for (size_t i = 0; i < length; i++) {
+    const char *text = file.data;
+    for (size_t i = 0; i < file.length; i++) {
         cap += text[i] == '\n';
     }
     p->requests = NF_NEW_ARRAY(p->arena, cap + 1, struct request);
@@ -153,14 +154,13 @@ static unsigned meta_count(struct replay *p, const char *part, const char *key)
 
 static bool read_meta(struct replay *p)
 {
-    const char *text;
-    size_t length;
+    struct nf_file_bytes file;
     char why[160];
-    if (nf_file_read(p->meta_file, BYTES_MAX, nowhere, p->arena, &text, &length,
-                     p->diags) != NF_OK) {
+    if (nf_file_read(p->meta_file, BYTES_MAX, nowhere, p->arena, p->diags, &file) !=
+        NF_OK) {
         return false;
     }
-    p->meta = nf_json_parse(text, length, p->arena, why, sizeof why);
+    p->meta = nf_json_parse(file.data, file.length, p->arena, why, sizeof why);
     if (!p->meta) {
         (void)nf_diag_add(p->diags, NF_E_SYNTAX, (struct nf_place){p->meta_file, 0, 0},
                           "", NULL, "%s", why);

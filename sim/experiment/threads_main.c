@@ -70,10 +70,10 @@ static const char *record(const struct nf_world_spec *spec, unsigned jobs, size_
                             .jobs = jobs,
                             .progress = ignore_progress,
                             .progress_ctx = &last};
-    const char *data = NULL;
+    struct nf_file_bytes file;
     if (nf_record_run(&run, outcomes, arena, &diags) != NF_OK ||
-        nf_file_read(path, FILE_MAX, (struct nf_place){0}, arena, &data, length,
-                     &diags) != NF_OK) {
+        nf_file_read(path, FILE_MAX, (struct nf_place){0}, arena, &diags, &file) !=
+            NF_OK) {
         nf_diags_print(&diags, stderr);
         exit(3);
     }
@@ -81,7 +81,8 @@ static const char *record(const struct nf_world_spec *spec, unsigned jobs, size_
         nf_outcome_fini(&outcomes[i]);
     }
     unlink(path);
-    return data;
+    *length = file.length;
+    return file.data;
 }
 
 int main(void)

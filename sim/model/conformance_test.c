@@ -17,13 +17,12 @@ void nf_vectors_open(struct nf_vectors *v, const char *name)
     nf_diags_init(&diags, &v->arena);
     const char *path = nf_arena_printf(&v->arena, "%s/sim/model/conformance/%s.tsv",
                                        NF_SOURCE_DIR, name);
-    const char *data = NULL;
-    size_t length = 0;
+    struct nf_file_bytes table;
     struct nf_place nowhere = {0};
     enum nf_status s =
-        nf_file_read(path, TABLE_BYTES_MAX, nowhere, &v->arena, &data, &length, &diags);
+        nf_file_read(path, TABLE_BYTES_MAX, nowhere, &v->arena, &diags, &table);
     cr_assert(s == NF_OK, "cannot read %s", path);
-    v->next = nf_arena_strndup(&v->arena, data, length);
+    v->next = nf_arena_strndup(&v->arena, table.data, table.length);
     nf_vectors_next(v);
 }
 

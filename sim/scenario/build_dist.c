@@ -124,9 +124,9 @@ static bool make_observed(struct nf__build *b, struct nf_dist_decl *d,
                           enum nf_dimension dim, struct nf_dist *out)
 {
     const char *path = nf__build_file(b, d->file);
-    const char *text;
+    struct nf_file_bytes bytes;
     const char *why = "";
-    size_t length, n = 0;
+    size_t n = 0;
     struct stat st = {0};
     struct nf_place from = nf_object_place(&d->at, "file");
     int errors = b->load.diags->errors;
@@ -135,11 +135,11 @@ static bool make_observed(struct nf__build *b, struct nf_dist_decl *d,
                               "there is no file \"%s\"", path);
         return false;
     }
-    if (nf_file_read(path, SAMPLES_BYTES_MAX, from, b->load.arena, &text, &length,
-                     b->load.diags) != NF_OK) {
+    if (nf_file_read(path, SAMPLES_BYTES_MAX, from, b->load.arena, b->load.diags,
+                     &bytes) != NF_OK) {
         return false;
     }
-    double *values = read_samples(b, path, dim, text, &n);
+    double *values = read_samples(b, path, dim, bytes.data, &n);
     bool ok = b->load.diags->errors == errors;
     if (ok && n < 2) {
         ok = refuse(b, d, "file", "expected at least two values in the file");

@@ -377,6 +377,9 @@ static void read_lines(struct reader *r, const char *text, size_t length,
         }
         s = next;
     }
+    if (r->wrong >= WRONG_ROWS_MAX) {
+        nf_diags_cut(r->diags);
+    }
     if (r->wrong == 0 && r->in_file == 0) {
         (void)nf_diag_add(r->diags, NF_E_TRACE,
                           (struct nf_place){r->file, r->line > 0 ? r->line : 1, 1},
@@ -395,14 +398,21 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
                              struct nf_trace *out)
 {
     int errors = diags->errors;
-    const char *text;
-    size_t length;
+    struct nf_file_bytes file;
     struct stat st = {0};
     *out = (struct nf_trace){NULL, 0, 0, false};
-    if (stat(path, &st) != 0 || S_ISDIR(st.st_mode)) {
-        return nf_diag_add(
-            diags, NF_E_REFERENCE, options->from, options->where, NULL,
-            S_ISDIR(st.st_mode) ? "\"%s\" is a folder" : "there is no file \"%s\"", path);
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        bool is_there = st.st_mode != 0;
+        return nf_diag_add(diags, NF_E_REFERENCE, options->from, options->where,
+                           is_there && !S_ISDIR(st.st_mode)
+                               ? "write what it gives into a file: a run must be "
+                                 "repeatable"
+                               : NULL,
+                           !is_there             ? "there is no file \"%s\""
+                           : S_ISDIR(st.st_mode) ? "\"%s\" is a folder"
+                                                 : "\"%s\" is a pipe or a device, not a "
+                                                   "file",
+                           path);
     }
     struct nf_arena scratch;
     nf_arena_init(&scratch);
@@ -412,11 +422,12 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
                        .diags = diags,
                        .base_ns = -1};
     enum nf_status s =
-        nf_file_read(path, BYTES_MAX, options->from, &scratch, &text, &length, diags);
+        nf_file_read(path, BYTES_MAX, options->from, &scratch, diags, &file);
     if (s == NF_OK) {
         static const char byte_order_mark[] = "\xEF\xBB\xBF";
-        size_t skip = length >= 3 && memcmp(text, byte_order_mark, 3) == 0 ? 3 : 0;
-        read_lines(&r, text + skip, length - skip, arena);
+        size_t skip =
+            file.length >= 3 && memcmp(file.data, byte_order_mark, 3) == 0 ? 3 : 0;
+        read_lines(&r, file.data + skip, file.length - skip, arena);
         s = diags->errors == errors ? NF_OK : nf_diags_status(diags);
         struct nf_trace_row *rows = NF_NEW_ARRAY(arena, r.count, struct nf_trace_row);
         if (r.count > 0) {

@@ -8,7 +8,8 @@
  * Cost:   over 10^6 rows/s; the file and 16 bytes a row are held in memory.
  * Owner:  rows live in the arena.
  * Units:  nanoseconds since the first row that is kept.
- * Errors: NF_E_REFERENCE (no such file), NF_E_TRACE with the row's own file:line:col for every wrong row.
+ * Errors: NF_E_REFERENCE (no such file, or a pipe or device, which cannot be read again), NF_E_TRACE with the row's own
+ *         file:line:col for every wrong row; reading stops after a thousand.
  */
 #ifndef NF_SCENARIO_TRACE_H
 #define NF_SCENARIO_TRACE_H

@@ -508,12 +508,13 @@ enum nf_status nf_yaml_read(const char *path, struct nf_place from,
         return nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL, "\"%s\" is a folder",
                            path);
     }
-    enum nf_status s = nf_file_read(path, NF_YAML_BYTES_MAX, from, arena, &out->text,
-                                    &out->length, diags);
+    struct nf_file_bytes file;
+    enum nf_status s = nf_file_read(path, NF_YAML_BYTES_MAX, from, arena, diags, &file);
     if (s != NF_OK) {
-        out->text = NULL;
         return s;
     }
+    out->text = file.data;
+    out->length = file.length;
     struct nf_sha256 h;
     nf_sha256_init(&h);
     nf_sha256_add(&h, out->text, out->length);

@@ -23,7 +23,7 @@ enum {
     NF_YAML_DEPTH_MAX = 64,
     NF_YAML_NODES_MAX = 200000, /* an alias counts as many nodes as what it stands for */
     NF_YAML_ANCHORS_MAX = 256,
-    NF_YAML_BYTES_MAX = 16 * 1024 * 1024
+    NF_YAML_BYTES_MAX = 1024 * 1024
 };
 
 enum nf_yaml_kind { NF_YAML_SCALAR, NF_YAML_LIST, NF_YAML_MAP };
