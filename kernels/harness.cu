@@ -16,6 +16,7 @@
 #include "device.cuh"
 #include "gpu.h"
 #include "nvml.h"
+#include "ops.h"
 #include "timing.h"
 
 struct nf_allocation {
@@ -520,6 +521,7 @@ extern "C" void nf_gpu_yardstick(nf_bench *b)
 extern "C" void nf_gpu_close(nf_bench *b)
 {
     nf_case_end(b);
+    nf_lt_close(b);
     (void)cudaFree(b->flush);
     (void)cudaStreamDestroy(b->stream);
     if (b->clocks) {

@@ -32,6 +32,8 @@ enum nf_scope { NF_QUICK, NF_FULL }; /* which shapes, and how long each may take
 
 struct nf_allocation;
 struct nf_clocks;
+struct nf_lt;
+struct nf_dnn;
 
 struct nf_bench {
     struct nf_facts facts;
@@ -45,7 +47,9 @@ struct nf_bench {
     nf_stream stream;
     struct nf_allocation *allocations;
     struct nf_clocks *clocks;
-    void *flush; /* buffer that fills the L2 */
+    struct nf_lt *lt;   /* opened at the first use */
+    struct nf_dnn *dnn; /* likewise */
+    void *flush;        /* buffer that fills the L2 */
     size_t flush_bytes;
     int checked, failed; /* comparisons */
     char error[256];
@@ -54,6 +58,8 @@ struct nf_bench {
 bool nf_ok(const struct nf_bench *b);
 /* Keeps the first message. Returns false. */
 bool nf_fail(struct nf_bench *b, const char *format, ...);
+/* Says on stderr that something of this run is left out, and why. */
+void nf_left_out(const char *what, const char *why);
 double nf_now_s(void);
 
 /* --- memory of one case --------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "nvml.h"
 #include "rows.h"
 #include "selftest.h"
@@ -170,6 +171,20 @@ Test(rows, samples_show_what_their_names_say)
                   samples[i].name, v.message);
         cr_expect(v.rows > 5 && v.devices == 1, "%s: %s", samples[i].name, v.message);
     }
+}
+
+Test(library, a_missing_one_is_named_and_a_present_one_is_searched)
+{
+    char why[NF_WHY] = "";
+    double (*cosine)(double) = NULL;
+    cr_assert(nf_library_open("libnearfar-none.so.9", &why) == NULL);
+    cr_assert(strstr(why, "libnearfar-none.so.9") != NULL, "%s", why);
+    void *math = nf_library_open("libm.so.6", &why);
+    cr_assert(math != NULL, "%s", why);
+    cr_assert(!nf_library_find(math, "nearfar_none", &cosine, &why));
+    cr_assert(strstr(why, "nearfar_none") != NULL, "%s", why);
+    cr_assert(nf_library_find(math, "cos", &cosine, &why), "%s", why);
+    cr_assert(cosine(0.0) == 1.0);
 }
 
 Test(nvml, its_absence_is_no_error)

@@ -14,6 +14,7 @@
 #define NF_KERNELS_OPS_H
 
 #include "harness.h"
+#include "library.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,18 @@ bool nf_gemm_maps(struct nf_bench *b, struct nf_gemm *g);
 void nf_gemm_launch(int version, const struct nf_gemm *g, nf_stream stream);
 void nf_gemm_wgmma_launch(const struct nf_gemm *g, nf_stream stream);
 void nf_gemm_reference(float *c, const float *a, const float *b, int m, int n, int k);
+
+/* The same product by cuBLASLt: a plan is one algorithm for one shape, kept until the device is closed. */
+enum { NF_LT_HEURISTIC, NF_LT_TUNED, NF_LT_VERSIONS };
+struct nf_lt_plan;
+/* Whether the library can be had; else `why` holds the reason. */
+bool nf_lt_there(struct nf_bench *b, char (*why)[NF_WHY]);
+/* NULL: no library, or it has no algorithm for this type and shape. Tuning runs on the pointers of `g`. */
+const struct nf_lt_plan *nf_lt_plan_for(struct nf_bench *b, int version,
+                                        const struct nf_gemm *g);
+void nf_lt_launch(const struct nf_lt_plan *plan, const struct nf_gemm *g,
+                  nf_stream stream);
+void nf_lt_close(struct nf_bench *b);
 
 /* --- attention_prefill.cu, attention_wgmma.cu ------------------------------------------------------- */
 /* out[b][i][h] = sum_j softmax_j(q[b][i][h] . k[b][j][g] / sqrt(dim)) v[b][j][g], g = h kv_heads / heads;

@@ -21,6 +21,11 @@ bool nf_fail(struct nf_bench *b, const char *format, ...)
     return false;
 }
 
+void nf_left_out(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "%s: left out: %s\n", what, why);
+}
+
 double nf_now_s(void)
 {
     struct timespec t;

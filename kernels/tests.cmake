@@ -2,7 +2,7 @@
 #   quick  references, file format, the program's behaviour on this machine
 #   long   the kernels on the emulator (built by the first of these tests), every target compiled, spills
 if(NOT NF_SANITIZE MATCHES "thread")
-  add_executable(nf_kernels_test kernels_test.c nvml.c)
+  add_executable(nf_kernels_test kernels_test.c library.c nvml.c)
   target_link_libraries(nf_kernels_test PRIVATE nf_kernels_host nf_flags PkgConfig::CRITERION ${CMAKE_DL_LIBS})
   target_compile_definitions(nf_kernels_test PRIVATE NF_SAMPLES="${CMAKE_CURRENT_SOURCE_DIR}/samples")
   set_target_properties(nf_kernels_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

@@ -1,9 +1,10 @@
 /* The harness on the emulator: memory is the process's own, exact to the byte, so that
  * AddressSanitizer sees a kernel step out of it. Nothing is timed. */
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
-#include "harness.h"
+#include "ops.h"
 
 struct nf_allocation {
     nf_allocation *next;
@@ -77,6 +78,20 @@ double nf_measure_run(nf_bench *b, nf_measure *, nf_cache)
     return 0.0;
 }
 void nf_row_write(nf_bench *, nf_row *, nf_dtype)
+{
+}
+
+/* No vendor's library runs on the emulator. */
+bool nf_lt_there(nf_bench *, char (*why)[NF_WHY])
+{
+    (void)std::snprintf(*why, sizeof *why, "the emulator runs our own kernels alone");
+    return false;
+}
+const nf_lt_plan *nf_lt_plan_for(nf_bench *, int, const nf_gemm *)
+{
+    return nullptr;
+}
+void nf_lt_launch(const nf_lt_plan *, const nf_gemm *, nf_stream)
 {
 }
 }
