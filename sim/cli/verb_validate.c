@@ -170,8 +170,8 @@ static void print_table(struct nf_cli *cli, const struct table *t)
     }
     nf_text_printf(
         &cli->out,
-        "\n%zu of %zu rows: theory inside the 99.9 %% interval, and its half width "
-        "below %g %%.\n%s requests in %.1f s. Percentiles are read from bins of "
+        "\n%zu of %zu rows: theory inside the 99.9 %% interval, and the interval "
+        "narrower than %g %%.\n%s requests in %.1f s. Percentiles are read from bins of "
         "1/1024; 1/2048 is added to their interval.\n",
         rows - t->missed, rows, 100.0 * t->precision,
         nf_run_count(t->offered, &cli->arena), t->wall_s);
@@ -290,7 +290,7 @@ static const struct nf_option options[] = {
      .help = "threads (default: all processors)"},
     {.name = "--precision",
      .value = "P",
-     .help = "half width wanted (default 2%; 1% takes four times as long)"},
+     .help = "width of the intervals (default 2%; 1% takes four times as long)"},
     {.name = "--json", .help = "print one JSON object"},
     {.name = "--quiet", .letter = "-q", .help = "no progress on stderr"},
 };

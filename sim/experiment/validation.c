@@ -311,7 +311,7 @@ static struct nf_validation_row judge(const struct expectation *e, struct nf_est
     bool is_percentile = e->quantity == CLASS_TIME && e->statistic != NF_MEAN;
     double slack = is_percentile ? e->theory * percentile_resolution : 0.0;
     row.is_inside = fabs(got.value - e->theory) <= got.half_width + slack;
-    row.is_narrow = got.half_width < precision * fabs(got.value);
+    row.is_narrow = 2 * got.half_width < precision * fabs(got.value);
     return row;
 }
 

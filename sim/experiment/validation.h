@@ -6,7 +6,7 @@
  * Verdict of one row, over the replications of the file:
  *   inside   theory lies in the 99.9 % Student interval of the replications' mean. For percentiles the interval is widened by
  *            1/2048 of the value, the resolution of the histogram they are read from (stats/histogram.h).
- *   narrow   the half width is below `precision` (2 %) of the value: a wide interval would prove nothing.
+ *   narrow   the interval, end to end, is below `precision` (2 %) of the value: a wide interval would prove nothing.
  *            A theoretical value of 0 (a percentile that nobody waits for) must come out as exactly 0.
  *   One row in a thousand misses by chance; seeds are fixed in the files, so a miss is a change of the program.
  * Owner:  the caller's arena.
@@ -49,7 +49,7 @@ struct nf_validation_result {
 /* All cases in the order of the table; *count of them. */
 const struct nf_validation_case *nf_validation_cases(size_t *count);
 
-/* `precision`: wanted half width, a fraction. The file's duration is made for 2 %; another precision stretches the measured
+/* `precision`: wanted width of the interval, end to end, a fraction. The file's duration is made for 2 %; another precision stretches the measured
  * time by (2 % / precision)^2. jobs as in replicate.h. */
 void nf_validation_run(const struct nf_validation_case *which,
                        const struct nf_world_spec *spec, double precision, unsigned jobs,
