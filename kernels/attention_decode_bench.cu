@@ -219,4 +219,5 @@ extern "C" const nf_op nf_op_decode = {"decode",
                                        NF_DECODE_VERSIONS,
                                        check,
                                        measure,
-                                       false};
+                                       false,
+                                       {0.0, 0.0}};

@@ -454,6 +454,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_prefill = {
-    "prefill", "attention of many queries", versions, NF_PREFILL_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_prefill = {"prefill", "attention of many queries",
+                                        versions,  NF_PREFILL_VERSIONS,
+                                        check,     measure,
+                                        false,     {0.0, 0.0}};

@@ -335,4 +335,4 @@ static void measure(nf_bench *b)
 extern "C" const nf_op nf_op_conv2d = {"conv2d", "2-D convolution, own kernels",
                                        versions, NF_CONV2D_VERSIONS,
                                        check,    measure,
-                                       false};
+                                       false,    {0.0, 0.0}};

@@ -190,5 +190,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_copy = {
-    "copy", "copy and triad in device memory", versions, VERSIONS, check, measure, false};
+extern "C" const nf_op nf_op_copy = {"copy",   "copy and triad in device memory",
+                                     versions, VERSIONS,
+                                     check,    measure,
+                                     false,    {0.0, 0.0}};

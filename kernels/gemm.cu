@@ -336,6 +336,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_gemm = {
-    "gemm", "matrix product, own kernels", versions, NF_GEMM_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_gemm = {"gemm",   "matrix product, own kernels",
+                                     versions, NF_GEMM_VERSIONS,
+                                     check,    measure,
+                                     false,    {0.0, 0.0}};

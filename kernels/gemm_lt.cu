@@ -507,6 +507,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_gemm_lt = {
-    "gemm_lt", "matrix product, cuBLASLt", versions, NF_LT_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_gemm_lt = {"gemm_lt", "matrix product, cuBLASLt",
+                                        versions,  NF_LT_VERSIONS,
+                                        check,     measure,
+                                        false,     {0.0, 0.0}};

@@ -235,10 +235,23 @@ static void enqueue(const nf_measure *m, int launches, nf_stream stream)
     }
 }
 
+static double sample_by_host(nf_bench *b, const nf_measure *m, int launches)
+{
+    double begin = nf_now_s();
+    enqueue(m, launches, b->stream);
+    double enqueued = nf_now_s();
+    NF_CUDA(b, cudaStreamSynchronize(b->stream));
+    double end = m->clock == NF_HOST_WAIT ? nf_now_s() : enqueued;
+    return 1e6 * (end - begin) / launches;
+}
+
 /* One sample in us for one launch. */
 static double sample(nf_bench *b, const nf_measure *m, nf_cache cache, stopwatch *w)
 {
     float ms = 0.0f;
+    if (m->clock != NF_EVENTS) {
+        return sample_by_host(b, m, w->launches);
+    }
     if (cache == NF_COLD) {
         NF_CUDA(b, cudaMemsetAsync(b->flush, 0x5a, b->flush_bytes, b->stream));
     }
@@ -285,8 +298,12 @@ static void take_samples(nf_bench *b, const nf_measure *m, nf_cache cache, stopw
                          series *s)
 {
     double limit = m->limit_s > 0.0 ? m->limit_s : b->scope == NF_QUICK ? 0.12 : 0.35;
-    nf_sampling rule = {30, NF_SAMPLES_MAX, 0.005, 0.05, limit};
     double start = nf_now_s();
+    /* What has begun before the deadline may end after it, but not by much. */
+    if (b->deadline_s > 0.0 && limit > b->deadline_s - start) {
+        limit = b->deadline_s - start > 0.02 ? b->deadline_s - start : 0.02;
+    }
+    nf_sampling rule = {30, NF_SAMPLES_MAX, 0.005, 0.05, limit};
     s->count = 0;
     s->stop = NF_STOP_NOT;
     while (nf_ok(b) && s->stop == NF_STOP_NOT) {
@@ -342,10 +359,10 @@ static void complete(nf_bench *b, nf_row *row, const nf_clock_reading *now, nf_d
                  s > 0.0 ? row->flop / s * 1e-12 : 0.0, row->flags);
 }
 
-extern "C" void nf_row_write(nf_bench *b, nf_row *row, nf_dtype type)
+extern "C" void nf_row_write(nf_bench *b, nf_row *row, nf_dtype type,
+                             const nf_clock_reading *reading)
 {
-    nf_clock_reading now = nf_clocks_read(b->clocks);
-    complete(b, row, &now, type);
+    complete(b, row, reading, type);
 }
 
 /* Warm-up, and how many launches make a sample long enough for the events' resolution (0.5 us). */
@@ -354,7 +371,7 @@ static int launches_for(nf_bench *b, const nf_measure *m, nf_cache cache)
     enqueue(m, m->sets < 3 ? 3 : m->sets, b->stream);
     NF_CUDA(b, cudaGetLastError());
     NF_CUDA(b, cudaStreamSynchronize(b->stream));
-    if (cache == NF_COLD) {
+    if (cache == NF_COLD || m->clock != NF_EVENTS) {
         return 1;
     }
     stopwatch w = {nullptr, nullptr, nullptr, m->sets < 4 ? 4 : m->sets};
@@ -370,7 +387,7 @@ static int launches_for(nf_bench *b, const nf_measure *m, nf_cache cache)
 
 extern "C" double nf_measure_run(nf_bench *b, nf_measure *m, nf_cache cache)
 {
-    static const char *const names[] = {"hot", "cold", "rotated"};
+    static const char *const names[] = {"hot", "cold", "rotated", "none"};
     if (!nf_ok(b)) {
         return 0.0;
     }
@@ -382,7 +399,7 @@ extern "C" double nf_measure_run(nf_bench *b, nf_measure *m, nf_cache cache)
     stopwatch w = {nullptr, nullptr, nullptr, launches_for(b, m, cache)};
     NF_CUDA(b, cudaEventCreate(&w.begin));
     NF_CUDA(b, cudaEventCreate(&w.end));
-    if (cache != NF_COLD && !m->no_graph) {
+    if (cache != NF_COLD && !m->no_graph && m->clock == NF_EVENTS) {
         capture(b, m, &w);
     }
     if (nf_ok(b)) {

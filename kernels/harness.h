@@ -135,9 +135,15 @@ int nf_tensor_map_make(struct nf_bench *b, struct nf_tensor_map *map,
 
 /* --- timing --------------------------------------------------------------------------------------- */
 enum nf_cache {
-    NF_HOT,     /* one set of buffers, launches back to back */
-    NF_COLD,    /* the L2 is overwritten before each launch */
-    NF_ROTATED, /* launches back to back over sets that fill the L2 more than twice */
+    NF_HOT,      /* one set of buffers, launches back to back */
+    NF_COLD,     /* the L2 is overwritten before each launch */
+    NF_ROTATED,  /* launches back to back over sets that fill the L2 more than twice */
+    NF_UNCACHED, /* "none": the L2 plays no part */
+};
+enum nf_clock {
+    NF_EVENTS,       /* of the device */
+    NF_HOST_WAIT,    /* the host's: one execution, from the call until it is done */
+    NF_HOST_ENQUEUE, /* the host's: until the call returns */
 };
 /* Enqueues one execution on set `set` of the buffers. */
 typedef void (*nf_launch)(const void *arguments, int set, nf_stream stream);
@@ -150,15 +156,18 @@ struct nf_measure {
     int sets; /* sets of buffers there are; 1 if the cache is not NF_ROTATED */
     double
         footprint; /* bytes one execution touches; 0: row.bytes. Sets the flag l2_resident */
-    bool no_graph;  /* the work cannot be captured (copies from pageable memory, NCCL) */
+    bool no_graph; /* the work cannot be captured (copies from pageable memory, NCCL) */
+    enum nf_clock clock;
     double limit_s; /* 0: by scope */
 };
 /* Times it and writes the row. Returns the median in us, 0 after an error. */
 double nf_measure_run(struct nf_bench *b, struct nf_measure *m, enum nf_cache cache);
 /* Number of sets of `bytes` that fill the L2 more than twice; at least 2, at most 64. */
 int nf_sets_for(const struct nf_bench *b, double bytes);
-/* A row measured elsewhere (host clocks): completes and writes it. */
-void nf_row_write(struct nf_bench *b, struct nf_row *row, enum nf_dtype type);
+/* A row measured elsewhere, under the clocks of `reading`: completes and writes it. */
+struct nf_clock_reading;
+void nf_row_write(struct nf_bench *b, struct nf_row *row, enum nf_dtype type,
+                  const struct nf_clock_reading *reading);
 bool nf_time_left(const struct nf_bench *b);
 
 /* --- operations ----------------------------------------------------------------------------------- */
@@ -169,6 +178,8 @@ struct nf_op {
     void (*check)(struct nf_bench *b);
     void (*measure)(struct nf_bench *b);
     bool composed; /* its rows test the fits and never feed them */
+    double
+        reserve_s[2]; /* time that the operations before it must leave: --quick, --full */
 };
 const struct nf_op *const *nf_ops(int *count);
 

@@ -211,15 +211,19 @@ static int check(const struct options *o)
 static void measure_all(struct nf_bench *b, const struct options *o, bool composed,
                         double end_s)
 {
-    int count, left = 0;
+    int count, left = 0, scope = b->scope == NF_FULL ? 1 : 0;
     const struct nf_op *const *ops = nf_ops(&count);
     for (int i = 0; i < count; i++) {
-        left += ops[i]->composed == composed && wanted(o, ops[i]) ? 1 : 0;
+        if (ops[i]->composed == composed && wanted(o, ops[i])) {
+            left++;
+            end_s -= ops[i]->reserve_s[scope];
+        }
     }
     for (int i = 0; i < count && nf_ok(b); i++) {
         if (ops[i]->composed != composed || !wanted(o, ops[i])) {
             continue;
         }
+        end_s += ops[i]->reserve_s[scope];
         double now = nf_now_s(), share = 4.0 * (end_s - now) / left--;
         b->deadline_s = now + share < end_s ? now + share : end_s;
         ops[i]->measure(b);

@@ -195,5 +195,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_nms = {
-    "nms", "non-maximum suppression", versions, NF_NMS_VERSIONS, check, measure, false};
+extern "C" const nf_op nf_op_nms = {"nms",    "non-maximum suppression",
+                                    versions, NF_NMS_VERSIONS,
+                                    check,    measure,
+                                    false,    {0.0, 0.0}};

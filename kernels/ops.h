@@ -61,6 +61,17 @@ void nf_lt_launch(const struct nf_lt_plan *plan, const struct nf_gemm *g,
                   nf_stream stream);
 void nf_lt_close(struct nf_bench *b);
 
+/* A product of the composed runs: a plan of the library if `library` is set and it has one, else the best of
+ * our versions that the device can run. False after an error. */
+struct nf_product {
+    struct nf_gemm g;
+    int version; /* of ours, when plan is NULL */
+    const struct nf_lt_plan *plan;
+};
+bool nf_product_prepare(struct nf_bench *b, struct nf_product *p, const struct nf_gemm *g,
+                        bool library);
+void nf_product_launch(const struct nf_product *p, nf_stream stream);
+
 /* --- attention_prefill.cu, attention_wgmma.cu ------------------------------------------------------- */
 /* out[b][i][h] = sum_j softmax_j(q[b][i][h] . k[b][j][g] / sqrt(dim)) v[b][j][g], g = h kv_heads / heads;
  * causal: query i stands at position context + i and sees keys 0..context + i. */

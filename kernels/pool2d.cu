@@ -150,4 +150,4 @@ static void measure(nf_bench *b)
 extern "C" const nf_op nf_op_pool2d = {"pool2d", "maximum and mean of pictures",
                                        versions, NF_POOL2D_VERSIONS,
                                        check,    measure,
-                                       false};
+                                       false,    {0.0, 0.0}};

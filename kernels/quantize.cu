@@ -171,4 +171,4 @@ extern "C" const nf_op nf_op_quantize = {
     "quantize", "activations to fp8 or int8, row by row",
     versions,   NF_QUANTIZE_VERSIONS,
     check,      measure,
-    false};
+    false,      {0.0, 0.0}};

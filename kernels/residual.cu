@@ -112,6 +112,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_residual = {
-    "residual", "addition of two tensors", versions, NF_RESIDUAL_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_residual = {"residual", "addition of two tensors",
+                                         versions,   NF_RESIDUAL_VERSIONS,
+                                         check,      measure,
+                                         false,      {0.0, 0.0}};

@@ -156,6 +156,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_resize = {
-    "resize", "picture to network input", versions, NF_RESIZE_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_resize = {"resize", "picture to network input",
+                                       versions, NF_RESIZE_VERSIONS,
+                                       check,    measure,
+                                       false,    {0.0, 0.0}};

@@ -166,6 +166,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_rmsnorm = {
-    "rmsnorm", "residual add and RMS norm", versions, NF_RMSNORM_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_rmsnorm = {"rmsnorm", "residual add and RMS norm",
+                                        versions,  NF_RMSNORM_VERSIONS,
+                                        check,     measure,
+                                        false,     {0.0, 0.0}};

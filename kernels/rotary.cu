@@ -158,6 +158,7 @@ static void measure(nf_bench *b)
     }
 }
 
-extern "C" const nf_op nf_op_rotary = {
-    "rotary", "rotary position embedding", versions, NF_ROTARY_VERSIONS, check, measure,
-    false};
+extern "C" const nf_op nf_op_rotary = {"rotary", "rotary position embedding",
+                                       versions, NF_ROTARY_VERSIONS,
+                                       check,    measure,
+                                       false,    {0.0, 0.0}};

@@ -136,4 +136,5 @@ static void measure(nf_bench *b)
 }
 
 extern "C" const nf_op nf_op_softmax = {
-    "softmax", "softmax of rows", versions, NF_SOFTMAX_VERSIONS, check, measure, false};
+    "softmax", "softmax of rows", versions, NF_SOFTMAX_VERSIONS,
+    check,     measure,           false,    {0.0, 0.0}};

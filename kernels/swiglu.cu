@@ -107,4 +107,5 @@ static void measure(nf_bench *b)
 }
 
 extern "C" const nf_op nf_op_swiglu = {
-    "swiglu", "gated activation", versions, NF_SWIGLU_VERSIONS, check, measure, false};
+    "swiglu", "gated activation", versions, NF_SWIGLU_VERSIONS, check, measure,
+    false,    {0.0, 0.0}};

@@ -77,7 +77,7 @@ double nf_measure_run(nf_bench *b, nf_measure *, nf_cache)
     nf_fail(b, "the emulator measures nothing");
     return 0.0;
 }
-void nf_row_write(nf_bench *, nf_row *, nf_dtype)
+void nf_row_write(nf_bench *, nf_row *, nf_dtype, const nf_clock_reading *)
 {
 }
 
