@@ -43,21 +43,7 @@ static struct nf_station_spec *add_station(struct nf_bench_world *b, const char 
     b->order[ix] = (uint32_t)ix;
     b->weights[ix] = weight;
     struct nf_station_spec *s = &b->stations[ix];
-    *s = (struct nf_station_spec){.name = name,
-                                  .group = name,
-                                  .place = "here",
-                                  .tier = NF_TIER_EDGE,
-                                  .kind = NF_STATION_SERVERS,
-                                  .hostings = &b->hosting,
-                                  .hosting_count = 1,
-                                  .queue_limit = INT64_MAX,
-                                  .concurrency_limit = INT64_MAX,
-                                  .speed = 1,
-                                  .servers = 1,
-                                  .gpus_per_replica = 1,
-                                  .replicas_min = 1,
-                                  .replicas_max = 1,
-                                  .replicas_initial = 1};
+    *s = nf_station_spec_plain(name, NF_STATION_SERVERS, &b->hosting);
     return s;
 }
 

@@ -323,4 +323,8 @@ struct nf_world_spec {
         llm_run_steps; /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
 };
 
+/* A station at the edge with one replica of one server that nothing limits, ready at once, for the one model of `hosting` (borrowed). */
+struct nf_station_spec nf_station_spec_plain(const char *name, enum nf_station_kind kind,
+                                             const struct nf_hosting *hosting);
+
 #endif

@@ -66,26 +66,7 @@ struct nf_station_spec *nf_fixture_station(struct nf_fixture *f,
     f->order[ix] = (uint32_t)ix;
     f->hostings[ix].model = model;
     struct nf_station_spec *s = &f->stations[ix];
-    *s = (struct nf_station_spec){.name = names[ix],
-                                  .group = names[ix],
-                                  .place = "here",
-                                  .tier = NF_TIER_EDGE,
-                                  .kind = kind,
-                                  .hostings = &f->hostings[ix],
-                                  .hosting_count = 1,
-                                  .queue_limit = INT64_MAX,
-                                  .concurrency_limit = INT64_MAX,
-                                  .speed = 1,
-                                  .servers = 1,
-                                  .gpus_per_replica = 1,
-                                  .batch_max = 1,
-                                  .replicas_min = 1,
-                                  .replicas_max = 1,
-                                  .replicas_initial = 1};
-    s->startup_provision = nf_dist_constant(0);
-    s->startup_image_pull = nf_dist_constant(0);
-    s->ttft = nf_dist_constant(0);
-    s->tpot = nf_dist_constant(0);
+    *s = nf_station_spec_plain(names[ix], kind, &f->hostings[ix]);
     return s;
 }
 
