@@ -272,10 +272,43 @@ def triton_batcher(src, out):
     t.write()
 
 
+def pairs(counts):
+    return None if counts is None else ",".join(f"{k}:{v}" for k, v in counts.items())
+
+
+def names(ids):
+    return None if ids is None else ",".join(ids)
+
+
+def vllm_scheduler(src, out):
+    data, _, sources = load(src, "vllm_scheduler")
+    check_known(data, ["cases"])
+    t = Table(out, "vllm_scheduler", sources)
+    for c in data["cases"]:
+        g = c["config"]
+        assert g["reserve_full_prompt"], c["id"]
+        t.add("case", id=c["id"].replace(" ", "-"), max_sequences=g["max_num_seqs"], max_tokens=g["max_num_batched_tokens"],
+              block_tokens=g["block_size"], blocks=g["num_blocks"], by_priority=g["policy"] == "priority",
+              chunks=g["chunked_prefill"], long_prefill=g["long_prefill_token_threshold"])
+        for op in c["ops"]:
+            if op[0] == "add":
+                t.add("add", id=op[1], prompt=op[2], priority=op[3], arrival=op[4])
+            elif op[0] == "schedule":
+                e = op[1]
+                t.add("schedule", tokens=pairs(e["tokens"]), running=names(e["running"]), waiting=names(e["waiting"]),
+                      preempted=names(e["preempted"]), num_new=e["num_new"], free_blocks=e["free_blocks"])
+            elif op[0] == "output":
+                t.add("output", call=op[1], tokens=pairs(op[2]))
+            else:
+                assert op[0] == "finish", op
+                t.add("finish", id=op[1])
+    t.write()
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.splitlines()[0])
-    for convert in (hpa_calculator, hpa_behavior, kpa, token_bucket, triton_batcher):
+    for convert in (hpa_calculator, hpa_behavior, kpa, token_bucket, triton_batcher, vllm_scheduler):
         convert(sys.argv[1], sys.argv[2])
 
 

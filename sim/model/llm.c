@@ -10,6 +10,9 @@
  *      phase[c % block_tokens], so a decode step costs the same for 1 and for 256 sequences.
  *   4. Steps without prefill are alike but for the growing context. Up to NF_RUN_STEPS of them are priced at once and become one event;
  *      an arrival cuts the run at the end of the step under way. Results equal those of single steps to the nanosecond.
+ *
+ * Engines with prefix caching, speculation, pipeline stages or priorities are llm_planned.c's; so is the general rule that this file
+ * follows by shorter ways (llm_scheduler.h). A test lets both serve the same loads.
  */
 #include "model/world.h"
 
@@ -345,19 +348,6 @@ static void price_run(struct nf_world *w, struct nf_llm_engine_state *e,
     e->run_steps = steps;
 }
 
-static void set_busy(struct nf_world *w, struct nf_station *s, uint32_t replica,
-                     bool is_busy)
-{
-    struct nf_replica *p = &s->replicas[replica];
-    if (is_busy && p->busy.level == 0) {
-        nf_level_up(&s->busy, w->now);
-        nf_level_up(&p->busy, w->now);
-    } else if (!is_busy && p->busy.level > 0) {
-        nf_level_down(&s->busy, w->now);
-        nf_level_down(&p->busy, w->now);
-    }
-}
-
 static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
     struct nf_llm_engine_state *e = engine_of(s, replica);
@@ -370,7 +360,7 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
     }
     if (e->chunk_count == 0 && b.decode_sequences == 0) {
         NF_ASSERT(e->queue_count == 0 && e->run_count == 0);
-        set_busy(w, s, replica, false);
+        nf__llm_set_busy(w, s, replica, false);
         return;
     }
     if (e->chunk_count == 0) {
@@ -380,7 +370,7 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
         e->run_steps = 1;
     }
     NF_ASSERT(e->run_steps > 0);
-    set_busy(w, s, replica, true);
+    nf__llm_set_busy(w, s, replica, true);
     nf__schedule(w, e->run_end[e->run_steps - 1], NF_EV_STEP_END, s->index,
                  nf__replica_arg(replica, ++s->replicas[replica].generation));
 }
@@ -470,12 +460,11 @@ static void remove_aborted(struct nf_world *w, struct nf_station *s,
     }
 }
 
-void nf__llm_step_end(struct nf_world *w, uint32_t station, uint64_t arg)
+void nf__llm_plain_step_end(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                            uint32_t generation)
 {
-    struct nf_station *s = &w->stations[station];
-    uint32_t replica = (uint32_t)(arg >> 32);
     struct nf_replica *p = &s->replicas[replica];
-    if ((uint32_t)arg != p->generation) {
+    if (generation != p->generation) {
         return;
     }
     struct nf_llm_engine_state *e = p->llm;
@@ -501,100 +490,45 @@ void nf__llm_step_end(struct nf_world *w, uint32_t station, uint64_t arg)
     }
 }
 
-/* ---- from the station's queue to an engine ---- */
+/* ---- what llm_station.c asks for ---- */
 
-/* The ready replica with the fewest requests that has room for one more sequence. */
-static uint32_t best_replica(const struct nf_station *s)
+void nf__llm_plain_accept(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                          struct nf_request *r)
 {
-    uint32_t best = NF_NONE;
-    uint32_t fewest = s->spec->hostings[0].llm.max_sequences;
-    for (uint32_t i = 0; i < s->replica_count; i++) {
-        const struct nf_replica *p = &s->replicas[i];
-        if (p->state == NF_REPLICA_READY && p->inside < fewest) {
-            best = i;
-            fewest = p->inside;
-        }
-    }
-    return best;
-}
-
-void nf__llm_assign(struct nf_world *w, struct nf_station *s)
-{
-    while (s->first_unassigned != NF_NONE) {
-        uint32_t replica = best_replica(s);
-        if (replica == NF_NONE) {
-            return;
-        }
-        struct nf_request *r = nf__request(w, s->first_unassigned);
-        s->first_unassigned = r->next;
-        r->replica = replica;
-        s->replicas[replica].inside++;
-        struct nf_llm_engine_state *e = engine_of(s, replica);
-        bool was_empty = e->queue_count == 0;
-        queue_append(w, e, r);
-        if (was_empty) {
-            wake(w, s, replica);
-        }
-    }
-}
-
-void nf__llm_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r)
-{
-    const struct nf_llm_cost *cost = &s->spec->hostings[r->hosting].llm;
-    uint64_t tokens = (uint64_t)r->input_tokens + r->output_tokens;
-    if (tokens > (cost->kv_blocks - 1) * cost->block_tokens) {
-        nf__station_fail(w, s, r); /* longer than the whole KV cache */
-        return;
-    }
-    r->replica = NF_NONE;
-    r->is_started = false;
-    r->computed = r->generated = r->blocks = 0;
-    r->decode_start = r->finish_clock = 0;
-    nf__station_wait(w, s, r, 0);
-    if (s->first_unassigned == NF_NONE) {
-        s->first_unassigned = r->self;
-    }
-    nf__llm_assign(w, s);
-}
-
-void nf__llm_cancel(struct nf_world *w, struct nf_station *s, struct nf_request *r)
-{
-    if (r->replica == NF_NONE) {
-        nf__request_free(w, r);
-        return;
-    }
-    uint32_t replica = r->replica;
     struct nf_llm_engine_state *e = engine_of(s, replica);
-    if (queue_remove(w, e, r)) {
-        s->replicas[replica].inside--;
-        nf__request_free(w, r);
-        nf__llm_assign(w, s);
-    } else {
-        e->aborted++;
+    bool was_empty = e->queue_count == 0;
+    queue_append(w, e, r);
+    if (was_empty) {
         wake(w, s, replica);
     }
 }
 
-void nf__llm_init(struct nf_world *w, struct nf_station *s)
+bool nf__llm_plain_cancel(struct nf_world *w, struct nf_station *s, struct nf_request *r)
 {
-    const struct nf_llm_cost *cost = &s->spec->hostings[0].llm;
-    NF_ASSERT(cost->max_sequences <= cost->max_batched_tokens && cost->kv_blocks > 1);
-    s->front_end_ns = nf_time_of_s(cost->request_overhead_s);
-    for (uint32_t i = 0; i < s->replica_count; i++) {
-        struct nf_llm_engine_state *e = NF_NEW(w->arena, struct nf_llm_engine_state);
-        e->cost = cost;
-        e->queue_head = e->queue_tail = e->run_head = e->run_tail = NF_NONE;
-        e->free_blocks = cost->kv_blocks - 1; /* one null block */
-        e->phase = NF_NEW_ARRAY(w->arena, cost->block_tokens, uint32_t);
-        s->replicas[i].llm = e;
+    struct nf_llm_engine_state *e = engine_of(s, r->replica);
+    if (queue_remove(w, e, r)) {
+        return true;
     }
+    e->aborted++;
+    wake(w, s, r->replica);
+    return false;
 }
 
-void nf__llm_fini(struct nf_station *s)
+void nf__llm_plain_init(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
-    for (uint32_t i = 0; i < s->replica_count && s->spec->kind == NF_STATION_LLM; i++) {
-        nf_mem_free(s->replicas[i].llm->finish);
-        nf_mem_free(s->replicas[i].llm->chunk_request);
-        nf_mem_free(s->replicas[i].llm->chunk_tokens);
-    }
+    const struct nf_llm_cost *cost = &s->spec->hostings[0].llm;
+    struct nf_llm_engine_state *e = NF_NEW(w->arena, struct nf_llm_engine_state);
+    NF_ASSERT(cost->max_sequences <= cost->max_batched_tokens);
+    e->cost = cost;
+    e->queue_head = e->queue_tail = e->run_head = e->run_tail = NF_NONE;
+    e->free_blocks = cost->kv_blocks - 1; /* one null block */
+    e->phase = NF_NEW_ARRAY(w->arena, cost->block_tokens, uint32_t);
+    s->replicas[replica].llm = e;
+}
+
+void nf__llm_plain_fini(struct nf_replica *p)
+{
+    nf_mem_free(p->llm->finish);
+    nf_mem_free(p->llm->chunk_request);
+    nf_mem_free(p->llm->chunk_tokens);
 }

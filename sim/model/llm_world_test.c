@@ -175,8 +175,18 @@ static bool is_equal(const struct nf_row *a, const struct nf_row *b)
            a->tpot == b->tpot;
 }
 
-/* Tight memory (preemptions), time-outs (aborts) and three replicas: rows must agree to the nanosecond. */
-Test(llm_world, runs_of_steps_equal_single_steps)
+static void compare_with_expected(const struct nf_row *expected, size_t n,
+                                  const char *what, size_t c, uint64_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        cr_assert(is_equal(&expected[i], &f.rows[i]), "%s: case %zu seed %lu row %zu",
+                  what, c, (unsigned long)seed, i);
+    }
+}
+
+/* Tight memory (preemptions), time-outs (aborts) and three replicas: rows must agree to the nanosecond, also with those of the general
+ * scheduler. */
+Test(llm_world, runs_of_steps_equal_single_steps_and_planned_ones)
 {
     static struct nf_trace_row rows[600];
     static struct nf_row expected[600];
@@ -203,6 +213,14 @@ Test(llm_world, runs_of_steps_equal_single_steps)
         uint64_t events = out.events;
         memcpy(expected, f.rows, sizeof(expected));
         nf_outcome_fini(&out);
+        f.spec.llm_planned = true;
+        nf_fixture_run(&f, &out);
+        cr_assert_eq(f.row_count, 600);
+        compare_with_expected(expected, 600, "planned", c, seed);
+        cr_assert_eq(out.stations[0].iterations, steps);
+        cr_assert_eq(out.stations[0].preemptions, preemptions);
+        nf_outcome_fini(&out);
+        f.spec.llm_planned = false;
         f.spec.llm_run_steps = 0;
         nf_fixture_run(&f, &out);
         printf("case %zu seed %lu: %lu iterations, %lu preemptions, %lu events, %lu in "
@@ -212,10 +230,7 @@ Test(llm_world, runs_of_steps_equal_single_steps)
         cr_assert_eq(f.row_count, 600);
         cr_assert_eq(out.stations[0].iterations, steps);
         cr_assert_eq(out.stations[0].preemptions, preemptions);
-        for (int i = 0; i < 600; i++) {
-            cr_assert(is_equal(&expected[i], &f.rows[i]), "case %zu seed %lu row %d", c,
-                      (unsigned long)seed, i);
-        }
+        compare_with_expected(expected, 600, "runs", c, seed);
         cr_assert(out.events < events);
         cr_assert(c != 1 || preemptions > 0);
         if (c + 1 < sizeof(cases) / sizeof(*cases)) {

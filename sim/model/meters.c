@@ -79,6 +79,7 @@ void nf__meters_start(struct nf_world *w)
     for (uint32_t i = 0; i < w->spec->station_count; i++) {
         struct nf_station *s = &w->stations[i];
         levels_advance(w, s);
+        nf__llm_meters_start(s);
         s->scaler_inside_integral -= nf_level_integral_s(&s->waiting, w->now) +
                                      nf_level_integral_s(&s->in_service, w->now);
         s->series_busy -= nf_level_integral_s(&s->busy, w->now);

@@ -191,6 +191,13 @@ struct nf_trace_row {
     uint32_t input_tokens, output_tokens;
 };
 
+/* What the prompts of a trace's rows begin with. Row r has the names[first[r]] .. names[first[r + 1] - 1]: the i-th stands for all tokens
+ * up to (i + 1) `tokens` of its prompt, the last for the whole of it. */
+struct nf_trace_names {
+    const uint64_t *names, *first;
+    uint32_t tokens;
+};
+
 struct nf_arrival_spec {
     enum nf_arrival_kind kind;
     double rate;        /* POISSON, CONSTANT */
@@ -203,6 +210,7 @@ struct nf_arrival_spec {
     size_t profile_count;
     const struct nf_trace_row *trace; /* TRACE */
     size_t trace_count;
+    const struct nf_trace_names *trace_names; /* TRACE; NULL: no row has any */
     uint32_t clients; /* CLOSED: all ask for the first time at time 0 */
     struct nf_dist
         think;         /* CLOSED: seconds from any outcome to the client's next request */
@@ -321,6 +329,7 @@ struct nf_world_spec {
     nf_time series_interval; /* 0: no series */
     unsigned
         llm_run_steps; /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
+    bool llm_planned;  /* all engines by the general scheduler (same results, slower) */
 };
 
 /* A station at the edge with one replica of one server that nothing limits, ready at once, for the one model of `hosting` (borrowed). */

@@ -38,10 +38,14 @@ static uint32_t whole_tokens(double x)
     return x < 1.5 ? 1 : x > 1e9 ? 1000000000u : (uint32_t)(x + 0.5);
 }
 
-static void draw_tokens(struct nf_request *r, const struct nf_class_spec *c,
-                        struct nf_drawer *d, const struct nf_trace_row *row)
+static void draw_tokens(struct nf_world *w, struct nf_request *r, struct nf_drawer *d,
+                        const struct nf_trace_row *row)
 {
+    const struct nf_class_spec *c = d->spec;
     bool is_recorded = c->tokens_from_trace && row != NULL;
+    r->trace_row = is_recorded
+                       ? (uint32_t)(row - w->spec->sources[d->source].arrivals.trace)
+                       : NF_NONE;
     r->input_tokens = is_recorded
                           ? row->input_tokens
                           : whole_tokens(nf_dist_sample(&c->input_tokens, &d->tokens));
@@ -74,7 +78,7 @@ static inline struct nf_request *draw(struct nf_world *w, struct nf_drawer *d,
     if (d->model->kind == NF_MODEL_SERVICE) {
         r->service_ns = nf_time_of_s(nf_dist_sample(&d->model->service, &d->service));
     } else if (d->model->kind == NF_MODEL_LLM) {
-        draw_tokens(r, c, d, row);
+        draw_tokens(w, r, d, row);
     }
     if (c->stage_count > 0) {
         draw_stages(w, d, r);

@@ -21,6 +21,7 @@
 #include "model/batcher.h"
 #include "model/hpa.h"
 #include "model/kpa.h"
+#include "model/llm_scheduler.h"
 #include "model/outcome.h"
 #include "model/spec.h"
 #include "model/token_bucket.h"
@@ -89,10 +90,12 @@ struct nf_request {
         chain; /* batch, or replica's own queue; waiting for a batch: its handle there */
     uint32_t input_tokens, output_tokens;
 
-    /* LLM only, set by llm.c when it arrives there */
+    /* LLM only, set when it arrives there, but for its row of the trace */
+    uint32_t trace_row; /* NF_NONE: none, or its lengths are drawn */
     uint32_t
         computed; /* tokens in the KV cache while prefilling; prompt length when decoding began */
-    uint32_t generated, blocks;
+    uint32_t generated;
+    uint32_t blocks; /* llm_planned.c: the handle of its sequence */
     uint32_t run_prev, run_next;
     uint64_t decode_start; /* engine clock when decoding began */
     uint64_t
@@ -171,7 +174,7 @@ struct nf_heap_entry {
     uint32_t request, generation;
 };
 
-/* One continuously batching engine (station_llm.c has its invariants). */
+/* One continuously batching engine (llm.c has its invariants). */
 struct nf_llm_engine_state {
     const struct nf_llm_cost *cost;
     uint32_t queue_head, queue_tail, queue_count; /* accepted, not running */
@@ -195,6 +198,18 @@ struct nf_llm_engine_state {
     uint32_t aborted; /* zombies among the running, to be removed at the step's end */
 };
 
+/* An engine of llm_planned.c: up to one plan a pipeline stage is under way, in a ring. */
+struct nf_llm_planned {
+    struct nf_llm_scheduler scheduler;
+    struct nf_llm_plan *plans; /* one a stage */
+    uint32_t stages, oldest, under_way;
+    nf_time *stage_free; /* when each stage has done all that it was given */
+    bool is_closing;
+    uint32_t aborted; /* zombies among the running */
+    uint64_t accepted;
+    uint64_t asked_before, hit_before; /* the scheduler's, when the meters started */
+};
+
 struct nf_replica {
     uint8_t state;
     uint32_t generation;
@@ -202,7 +217,8 @@ struct nf_replica {
         inside; /* requests or batches in service (servers, batch); accepted requests (LLM) */
     nf_time started;
     struct nf_llm_engine_state *llm;
-    struct nf_level busy; /* servers busy, or engine iterating; from time 0 */
+    struct nf_llm_planned *planned; /* instead of llm */
+    struct nf_level busy;           /* servers busy, or engine iterating; from time 0 */
 };
 
 /* A batch under way. */
@@ -411,13 +427,35 @@ void nf__batch_end(struct nf_world *w, struct nf_station *s, uint32_t slot);
 void nf__batch_forget(struct nf_station *s, const struct nf_request *r);
 bool nf__batch_has_room(const struct nf_station *s);
 
-/* llm.c */
+/* llm_station.c: from the station's queue to the engines of its replicas */
 void nf__llm_init(struct nf_world *w, struct nf_station *s);
 void nf__llm_fini(struct nf_station *s);
 void nf__llm_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);
 void nf__llm_assign(struct nf_world *w, struct nf_station *s);
 void nf__llm_step_end(struct nf_world *w, uint32_t station, uint64_t arg);
 void nf__llm_cancel(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__llm_set_busy(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                      bool is_busy);
+void nf__llm_meters_start(struct nf_station *s); /* end of the warm-up */
+/* Tokens of the texts admitted since then, and how many of them the prefix cache had; false where there is none. */
+bool nf__llm_prefix_tokens(const struct nf_station *s, uint64_t *asked, uint64_t *hit);
+
+/* llm.c and llm_planned.c. A cancelled request is gone (true), or leaves at the end of its iteration. */
+void nf__llm_plain_init(struct nf_world *w, struct nf_station *s, uint32_t replica);
+void nf__llm_plain_fini(struct nf_replica *p);
+void nf__llm_plain_accept(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                          struct nf_request *r);
+bool nf__llm_plain_cancel(struct nf_world *w, struct nf_station *s, struct nf_request *r);
+void nf__llm_plain_step_end(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                            uint32_t generation);
+void nf__llm_planned_init(struct nf_world *w, struct nf_station *s, uint32_t replica);
+void nf__llm_planned_fini(struct nf_replica *p);
+void nf__llm_planned_accept(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                            struct nf_request *r);
+bool nf__llm_planned_cancel(struct nf_world *w, struct nf_station *s,
+                            struct nf_request *r);
+void nf__llm_planned_step_end(struct nf_world *w, struct nf_station *s, uint32_t replica,
+                              uint32_t what);
 
 /* priced.c */
 void nf__priced_arrive(struct nf_world *w, struct nf_station *s, struct nf_request *r);

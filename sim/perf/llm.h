@@ -52,6 +52,7 @@ struct nf_llm_batch {
     double prefill_pairs;      /* A = sum c_i (ctx_i + c_i/2) */
     uint32_t prefill_longest;  /* largest ctx_i + c_i */
     uint64_t decode_context;   /* S = sum of the decoding sequences' lengths */
+    uint32_t draft_tokens; /* guessed tokens of the decoding sequences that it checks */
 };
 
 /* A time by a whole number of rows: exact up to 256 rows, then at every 16th up to 2048 and every 128th up to 16384, joined by
@@ -86,6 +87,10 @@ struct nf_llm_cost {
     double kv_bytes_per_token; /* per rank */
     uint64_t kv_blocks; /* per replica (every rank holds its share of each block) */
     unsigned block_tokens, max_sequences, max_batched_tokens, ranks;
+    unsigned stages;       /* of the pipeline; 0 and 1: none */
+    unsigned draft_tokens; /* speculation: guesses of one iteration; 0: none */
+    double draft_acceptance, draft_cost;
+    bool has_prefix_cache, by_priority;
     double step_overhead_s, sequence_overhead_s, request_overhead_s;
 };
 
@@ -111,6 +116,9 @@ bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
 
 /* Seconds of one iteration. Requires prefill_tokens + decode_sequences > 0. */
 double nf_llm_step_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);
+
+/* The part of it that only the last pipeline stage has: the head. */
+double nf_llm_head_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);
 
 /* Bytes of the weights of one model, all ranks together. */
 double nf_llm_weight_bytes(const struct nf_llm_arch *arch);

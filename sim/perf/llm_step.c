@@ -36,11 +36,12 @@ static double without_attention_s(const struct nf_llm_cost *c, uint32_t m,
            rows_s(&c->head, sampled) + sampled * c->sequence_overhead_s;
 }
 
+/* Each sequence asks once, and once for each token guessed after it, over one read of its context. */
 static double decode_attention_s(const struct nf_llm_cost *c, double sequences,
-                                 double context)
+                                 double guesses, double context)
 {
     double t = nf_pnorm(&c->decode_norm, context * c->decode_context_s,
-                        sequences * c->decode_sequence_s);
+                        (sequences + guesses) * c->decode_sequence_s);
     if (c->decode_doubling_s > 0) {
         t += c->decode_doubling_s * nf_doublings(context / sequences / 256);
     }
@@ -65,12 +66,31 @@ static double prefill_attention_s(const struct nf_llm_cost *c,
     return nf_pnorm(&c->prefill_norm, c->prefill_t0_s, spread);
 }
 
+double nf_llm_head_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
+{
+    return rows_s(&c->head, b->sampled + b->draft_tokens);
+}
+
+/* What guesses add to a step besides their rows: the head for each of them, and the draft model, which takes a stated part of a plain
+ * decode step for each guess in a row (Leviathan et al. 2023: c). */
+static double speculation_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
+{
+    uint32_t n = b->decode_sequences;
+    double plain = without_attention_s(c, n, n) + c->decode_t0_s +
+                   decode_attention_s(c, n, 0, (double)b->decode_context);
+    return rows_s(&c->head, b->sampled + b->draft_tokens) - rows_s(&c->head, b->sampled) +
+           c->draft_tokens * c->draft_cost * plain;
+}
+
 double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
 {
     NF_ASSERT(b->prefill_tokens + b->decode_sequences > 0);
-    double t =
-        without_attention_s(c, b->prefill_tokens + b->decode_sequences, b->sampled);
+    double t = without_attention_s(
+        c, b->prefill_tokens + b->decode_sequences + b->draft_tokens, b->sampled);
     double factor = 1;
+    if (b->draft_tokens > 0) {
+        t += speculation_s(c, b);
+    }
     if (b->prefill_tokens > 0) {
         t += prefill_attention_s(c, b);
         factor = c->mixed_factor;
@@ -78,8 +98,8 @@ double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
         t += c->decode_t0_s;
     }
     if (b->decode_sequences > 0) {
-        t += factor *
-             decode_attention_s(c, b->decode_sequences, (double)b->decode_context);
+        t += factor * decode_attention_s(c, b->decode_sequences, b->draft_tokens,
+                                         (double)b->decode_context);
     }
     return t;
 }
