@@ -539,6 +539,7 @@ extern "C" void nf_gpu_close(nf_bench *b)
 {
     nf_case_end(b);
     nf_lt_close(b);
+    nf_dnn_close(b);
     (void)cudaFree(b->flush);
     (void)cudaStreamDestroy(b->stream);
     if (b->clocks) {

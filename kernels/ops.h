@@ -200,6 +200,15 @@ int nf_conv2d_out(int size, const struct nf_conv2d *a); /* output size of an inp
 void nf_conv2d_launch(int version, const struct nf_conv2d *a, nf_stream stream);
 void nf_conv2d_reference(float *out, const struct nf_conv2d *a, const float *x,
                          const float *w, const float *bias, const float *add);
+/* The same by cuDNN: as nf_lt_plan_for. */
+enum { NF_DNN_HEURISTIC, NF_DNN_TUNED, NF_DNN_VERSIONS };
+struct nf_dnn_plan;
+bool nf_dnn_there(struct nf_bench *b, char (*why)[NF_WHY]);
+const struct nf_dnn_plan *nf_dnn_plan_for(struct nf_bench *b, int version,
+                                          const struct nf_conv2d *a);
+void nf_dnn_launch(const struct nf_dnn_plan *plan, const struct nf_conv2d *a,
+                   nf_stream stream);
+void nf_dnn_close(struct nf_bench *b);
 double nf_conv2d_flop(const struct nf_conv2d *a);
 double nf_conv2d_bytes(const struct nf_conv2d *a);
 

@@ -94,4 +94,11 @@ const nf_lt_plan *nf_lt_plan_for(nf_bench *, int, const nf_gemm *)
 void nf_lt_launch(const nf_lt_plan *, const nf_gemm *, nf_stream)
 {
 }
+const nf_dnn_plan *nf_dnn_plan_for(nf_bench *, int, const nf_conv2d *)
+{
+    return nullptr;
+}
+void nf_dnn_launch(const nf_dnn_plan *, const nf_conv2d *, nf_stream)
+{
+}
 }
