@@ -162,3 +162,18 @@ char *nf_text_of_double(double x, char *buf)
         }
     }
 }
+
+char *nf_text_of_count(uint64_t n, char *buf)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    size_t at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            buf[at++] = ',';
+        }
+        buf[at++] = digits[i];
+    }
+    buf[at] = '\0';
+    return buf;
+}

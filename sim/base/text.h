@@ -57,6 +57,9 @@ bool nf_text_number_shifted(const char *s, size_t n, int shift, double *out);
 /* Shortest decimal text that reads back as exactly x ("0.1", "1e-09"); buf has at least 32 bytes. Returns buf. */
 char *nf_text_of_double(double x, char *buf);
 
+/* A whole number for people ("1,019,950"); buf has at least 32 bytes. Returns buf. */
+char *nf_text_of_count(uint64_t n, char *buf);
+
 bool nf_text_starts_with(const char *s, const char *prefix);
 
 #endif

@@ -172,6 +172,15 @@ Test(text, doubles_read_back_exactly_and_short)
     cr_assert(nf_text_double(nf_text_of_double(DBL_MAX, buf), &(double){0}));
 }
 
+Test(text, counts_are_grouped_by_three)
+{
+    char buf[32];
+    cr_assert_str_eq(nf_text_of_count(0, buf), "0");
+    cr_assert_str_eq(nf_text_of_count(999, buf), "999");
+    cr_assert_str_eq(nf_text_of_count(1000, buf), "1,000");
+    cr_assert_str_eq(nf_text_of_count(UINT64_MAX, buf), "18,446,744,073,709,551,615");
+}
+
 Test(text, starts_with)
 {
     cr_assert(nf_text_starts_with("catalog/x", "catalog/"));

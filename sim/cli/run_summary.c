@@ -1,7 +1,6 @@
 #include "cli/run_summary.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -11,17 +10,8 @@
 
 const char *nf_run_count(uint64_t n, struct nf_arena *arena)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
     char text[32];
-    size_t at = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            text[at++] = ',';
-        }
-        text[at++] = digits[i];
-    }
-    return nf_arena_strndup(arena, text, at);
+    return nf_arena_strdup(arena, nf_text_of_count(n, text));
 }
 
 /* Digits after the point that show `significant` digits of x > 0. */

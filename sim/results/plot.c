@@ -3,6 +3,7 @@
  */
 #include "results/plot.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -23,10 +24,14 @@ extern char **environ;
 static const char *const kind_names[NF_PLOT_KINDS + 1] = {"overview", "cdf", "timeline",
                                                           "cost", NULL};
 
-/* Size in points; a picture of an overview is a page, the others fit a column of text when scaled. */
+/* Size in pixels of 1/96 inch, the same canvas in every format: an overview is a page, the others fit a column of text when they
+ * are scaled to its width (tools/plot/style.gp). */
 static const struct {
     int width, height;
-} sizes[NF_PLOT_KINDS] = {{1000, 900}, {640, 450}, {640, 760}, {560, 410}};
+} sizes[NF_PLOT_KINDS] = {{1000, 900}, {520, 380}, {520, 680}, {460, 340}};
+
+/* Without DejaVu on the reader's machine, the next; Verdana is as wide. */
+#define SVG_FONT "DejaVu Sans, Verdana, sans-serif,12"
 
 const char *nf_plot_kind_name(enum nf_plot_kind kind)
 {
@@ -49,36 +54,55 @@ bool nf_plot_kind_of(const char *name, enum nf_plot_kind *kind)
     return false;
 }
 
-/* The terminal for the picture's format; false when the name has none of the known endings. */
-static bool set_terminal(struct nf_text *script, enum nf_plot_kind kind,
-                         const char *image)
+enum format { PNG, SVG, PDF, FORMATS };
+
+/* False when the picture's name has none of the known endings. */
+static bool format_of(const char *image, enum format *format)
 {
+    static const char *const endings[FORMATS] = {".png", ".svg", ".pdf"};
     const char *dot = strrchr(image, '.');
+    for (int i = 0; dot && i < FORMATS; i++) {
+        if (strcmp(dot, endings[i]) == 0) {
+            *format = (enum format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An SVG has a title; gnuplot takes letters, digits and "_" only. */
+static void set_svg_name(struct nf_text *script, const char *scenario)
+{
+    nf_text_add(script, "svg_name = '");
+    for (const char *s = scenario; *s; s++) {
+        nf_text_add_n(script, isalnum((unsigned char)*s) ? s : "_", 1);
+    }
+    nf_text_add(script, "'\n");
+}
+
+static void set_terminal(struct nf_text *script, enum nf_plot_kind kind,
+                         enum format format)
+{
     int w = sizes[kind].width;
     int h = sizes[kind].height;
-    if (!dot) {
-        return false;
-    }
-    if (strcmp(dot, ".png") == 0) {
+    nf_text_printf(script, "canvas_w = %d\ncanvas_h = %d\n", w, h);
+    if (format == PNG) {
         nf_text_printf(
             script,
             "set terminal pngcairo size %d,%d font 'DejaVu Sans,12' fontscale 2 "
             "linewidth 2 pointscale 2 noenhanced background 'white'\n",
             2 * w, 2 * h);
-    } else if (strcmp(dot, ".svg") == 0) {
+    } else if (format == SVG) { /* a point is a pixel to it */
         nf_text_printf(script,
-                       "set terminal svg size %d,%d font 'DejaVu Sans,12' noenhanced "
-                       "background 'white'\n",
+                       "set terminal svg size %d,%d font '" SVG_FONT "' fontscale 1.3333 "
+                       "name svg_name noenhanced background 'white'\n",
                        w, h);
-    } else if (strcmp(dot, ".pdf") == 0) {
+    } else { /* halves fonts and lines by itself */
         nf_text_printf(script,
                        "set terminal pdfcairo size %.4fin,%.4fin font 'DejaVu Sans,12' "
-                       "noenhanced background 'white'\n",
-                       w / 72.0, h / 72.0);
-    } else {
-        return false;
+                       "fontscale 0.75 linewidth 1.5 noenhanced background 'white'\n",
+                       w / 96.0, h / 96.0);
     }
-    return true;
 }
 
 /* ---- the temporary folder ---- */
@@ -265,7 +289,8 @@ enum nf_status nf_plot(const char *file, enum nf_plot_kind kind, const char *ima
     struct nf_plot_job job = {.arena = &arena};
     nf_arena_init(&arena);
     enum nf_status status;
-    if (!set_terminal(&job.script, kind, image)) {
+    enum format format = PNG;
+    if (!format_of(image, &format)) {
         status = nf_diag_add(
             diags, NF_E_USAGE, nowhere, NULL, "end its name in .png, .svg or .pdf",
             "the picture \"%s\" is in no format that can be drawn", image);
@@ -276,6 +301,8 @@ enum nf_status nf_plot(const char *file, enum nf_plot_kind kind, const char *ima
         status = read_all(&job, file, kind, diags);
     }
     if (status == NF_OK) {
+        set_svg_name(&job.script, job.result.report.scenario);
+        set_terminal(&job.script, kind, format);
         status = draw_into(&job, kind, image, data_root, diags);
     }
     nf__plot_fini(&job);

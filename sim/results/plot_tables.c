@@ -11,7 +11,19 @@ enum {
     TICKS_MAX = 600,
     CURVES_MAX = 12,
     GROUPS_MAX = 7,
-    LINES_MAX = 7
+    CLASS_LINES_MAX = 6,
+    LINES_MAX = 11, /* of both tables of the overview */
+    CROWD = 6       /* entries of a key; more have shorter names */
+};
+
+/* Characters of a name that have room: in the page's title and warning, in a key, in the tables. */
+enum {
+    TITLE_CHARS = 44,
+    WARNING_CHARS = 50,
+    KEY_CHARS = 26,
+    CROWD_CHARS = 12,
+    CLASS_CHARS = 11,
+    SLA_CHARS = 22
 };
 
 enum { COLUMNS = 6 }; /* of timeline.tsv */
@@ -66,6 +78,17 @@ static void set_numbers(struct nf_text *script, const char *name, const double *
         nf_text_printf(script, "%s[%zu] = %s\n", name, i + 1,
                        nf_text_of_double(values[i], digits));
     }
+}
+
+/* A name (ASCII, as the loader checks) of at most `room` characters, with an ellipsis for its middle: names that are long often
+ * differ at the end. */
+static const char *shortened(struct nf_plot_job *job, const char *name, size_t room)
+{
+    size_t length = strlen(name);
+    size_t head = room / 2;
+    return length <= room ? name
+                          : nf_arena_printf(job->arena, "%.*s\xe2\x80\xa6%s", (int)head,
+                                            name, name + length - (room - head - 1));
 }
 
 /* ---- latency CDF ---- */
@@ -132,19 +155,27 @@ static void add_curve(struct nf_text *t, const struct nf_bins *b)
     nf_text_add(t, "\n\n");
 }
 
-static size_t list_curves(const struct nf_plot_job *job, struct curve *curves)
+/* The first CURVES_MAX curves, and how many there are. */
+static size_t list_curves(struct nf_plot_job *job, struct curve *curves)
 {
     size_t n = 0;
     const struct nf_report *r = &job->result.report;
-    for (size_t i = 0; i < r->class_count && n < CURVES_MAX; i++) {
+    size_t entries = 0;
+    for (size_t i = 0; i < r->class_count; i++) {
+        entries += r->classes[i].latency.count > 0 ? 1 : 0;
+        entries += r->classes[i].ttft.count > 0 ? 1 : 0;
+    }
+    for (size_t i = 0; i < r->class_count; i++) {
         const struct nf_class_report *c = &r->classes[i];
-        if (c->latency.count > 0) {
-            curves[n++] =
-                (struct curve){&c->latency, c->name, c->target_latency_s, i, false};
+        const char *name =
+            shortened(job, c->name, entries > CROWD ? CROWD_CHARS : KEY_CHARS);
+        if (c->latency.count > 0 && n++ < CURVES_MAX) {
+            curves[n - 1] =
+                (struct curve){&c->latency, name, c->target_latency_s, i, false};
         }
-        if (c->ttft.count > 0 && n < CURVES_MAX) {
-            const char *title = nf_arena_printf(job->arena, "%s, first token", c->name);
-            curves[n++] = (struct curve){&c->ttft, title, c->target_ttft_s, i, true};
+        if (c->ttft.count > 0 && n++ < CURVES_MAX) {
+            name = nf_arena_printf(job->arena, "%s, first token", name);
+            curves[n - 1] = (struct curve){&c->ttft, name, c->target_ttft_s, i, true};
         }
     }
     return n;
@@ -175,7 +206,8 @@ static void make_cdf(struct nf_plot_job *job)
     double least = 0;
     double most = 0;
     double nines = 1;
-    size_t n = list_curves(job, curves);
+    size_t all = list_curves(job, curves);
+    size_t n = all < CURVES_MAX ? all : CURVES_MAX;
     for (size_t i = 0; i < n; i++) {
         char text[64];
         const struct curve *c = &curves[i];
@@ -196,6 +228,7 @@ static void make_cdf(struct nf_plot_job *job)
         add_curve(&job->cdf, c->bins);
     }
     set_number(&job->script, "curves", (double)n);
+    set_number(&job->script, "curves_left_out", (double)(all - n));
     set_texts(&job->script, "curve_title", titles, n);
     set_numbers(&job->script, "curve_color", colors, n);
     set_numbers(&job->script, "curve_dash", dashes, n);
@@ -295,7 +328,7 @@ static void make_timeline(struct nf_plot_job *job)
     bool any = false;
     for (size_t g = 0; g < n; g++) {
         struct span peak = {0};
-        names[g] = r->groups[g].name;
+        names[g] = shortened(job, r->groups[g].name, n > CROWD ? CROWD_CHARS : KEY_CHARS);
         scaled[g] = job->series.ticks > 0 && is_scaled(job, (uint32_t)g);
         any |= scaled[g] > 0;
         add_utilization(&job->stations, &r->groups[g]);
@@ -353,6 +386,12 @@ static const char *time_text(struct nf_plot_job *job, double s)
     return nf_arena_strdup(job->arena, text);
 }
 
+static const char *count_text(struct nf_plot_job *job, uint64_t n)
+{
+    char text[32];
+    return nf_arena_strdup(job->arena, nf_text_of_count(n, text));
+}
+
 static const char *share_text(struct nf_plot_job *job, double share)
 {
     return isnan(share) ? "-" : nf_arena_printf(job->arena, "%.4g%%", 100 * share);
@@ -361,14 +400,13 @@ static const char *share_text(struct nf_plot_job *job, double share)
 static void make_class_table(struct nf_plot_job *job)
 {
     const struct nf_report *r = &job->result.report;
-    const char *cells[LINES_MAX * 6] = {0};
-    size_t n = r->class_count < LINES_MAX ? r->class_count : LINES_MAX;
+    const char *cells[CLASS_LINES_MAX * 6] = {0};
+    size_t n = r->class_count < CLASS_LINES_MAX ? r->class_count : CLASS_LINES_MAX;
     for (size_t i = 0; i < n; i++) {
         const struct nf_class_report *c = &r->classes[i];
         const char **cell = &cells[i * 6];
-        cell[0] = c->name;
-        cell[1] =
-            nf_arena_printf(job->arena, "%llu", (unsigned long long)c->counts.offered);
+        cell[0] = shortened(job, c->name, CLASS_CHARS);
+        cell[1] = count_text(job, c->counts.offered);
         cell[2] = share_text(job, c->availability.value);
         cell[3] = time_text(job, c->time_s[NF_LATENCY][NF_P50].value);
         cell[4] = time_text(job, c->time_s[NF_LATENCY][NF_P99].value);
@@ -383,11 +421,15 @@ static void make_sla_table(struct nf_plot_job *job)
 {
     const struct nf_report *r = &job->result.report;
     const char *cells[LINES_MAX * 4] = {0};
-    size_t n = r->sla_count < LINES_MAX ? r->sla_count : LINES_MAX;
+    size_t above =
+        r->class_count <= CLASS_LINES_MAX ? r->class_count : CLASS_LINES_MAX + 1;
+    size_t n = r->sla_count < LINES_MAX - above ? r->sla_count : LINES_MAX - above;
     for (size_t i = 0; i < n; i++) {
         const struct nf_sla_report *s = &r->sla[i];
         const char **cell = &cells[i * 4];
-        cell[0] = nf_arena_printf(job->arena, "%s %s", s->class_name, s->text);
+        size_t room = SLA_CHARS - 1 - strlen(s->text);
+        cell[0] = nf_arena_printf(job->arena, "%s %s",
+                                  shortened(job, s->class_name, room), s->text);
         cell[1] = nf_arena_printf(
             job->arena, "%s %s", s->is_time ? "\xe2\x89\xa4" : "\xe2\x89\xa5",
             s->is_time ? time_text(job, s->bound) : share_text(job, s->bound));
@@ -406,8 +448,8 @@ static void make_header(struct nf_plot_job *job)
     struct nf_text t = {0};
     char duration[64];
     (void)nf_units_format(r->simulated_s, NF_DIM_TIME, false, duration, sizeof duration);
-    nf_text_printf(&t, "%llu requests offered in %zu replication%s of %s; seed %llu",
-                   (unsigned long long)r->counts.offered, r->replications,
+    nf_text_printf(&t, "%s requests offered in %zu replication%s of %s; seed %llu",
+                   count_text(job, r->counts.offered), r->replications,
                    r->replications == 1 ? "" : "s", duration,
                    (unsigned long long)r->seed);
     nf__plot_set_text(&job->script, "subtitle", t.data);
@@ -419,9 +461,10 @@ static void make_header(struct nf_plot_job *job)
                            t.length ? ", " : "SATURATED: ", r->groups[i].name);
         }
     }
-    nf__plot_set_text(&job->script, "warning", t.data ? t.data : "");
+    nf__plot_set_text(&job->script, "warning",
+                      shortened(job, t.data ? t.data : "", WARNING_CHARS));
     nf_text_fini(&t);
-    nf__plot_set_text(&job->script, "scenario", r->scenario);
+    nf__plot_set_text(&job->script, "scenario", shortened(job, r->scenario, TITLE_CHARS));
 }
 
 void nf__plot_tables(struct nf_plot_job *job)

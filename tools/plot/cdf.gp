@@ -1,8 +1,11 @@
 # cdf.gp - the latency distribution, one picture.
 load scripts.'style.gp'
-columns = key_columns(longest_curve, 520)
-set lmargin at screen 0.17; set rmargin at screen 0.965; set tmargin at screen 0.91
-set bmargin at screen 0.175 + 0.045 * key_rows(curves, columns)
-set key at screen 0.57, 0.015 + 0.045 * key_rows(curves, columns) center top horizontal maxcols columns
-side = 0.018
+key_n = curves; key_m = longest_curve; key_x = 300; key_w = 430
+rows = key_rows(key_n, key_m, key_w)
+key_y = canvas_h - 11 - 18 * rows
+set lmargin at screen px(116); set rmargin at screen px(500)
+set tmargin at screen py(32 + 17 * target_rows); set bmargin at screen py(canvas_h - 70 - 18 * rows)
+side = px(14)
+side_font = ',12'
+if (curves_left_out > 0) { set label 60 left_out_text(curves_left_out, 'curves') at screen px(8), py(canvas_h - 7) left font ',9' textcolor rgb grey }
 load scripts.'panel_cdf.gp'
