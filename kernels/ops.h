@@ -186,6 +186,46 @@ void nf_quantize_launch(int version, const struct nf_quantize *a, nf_stream stre
 void nf_quantize_reference(float *out, float *scale, const float *x,
                            const struct nf_quantize *a);
 
+/* Keys and values of new tokens into the pages of decode's cache. */
+struct nf_kv_append {
+    int tokens, kv_heads, dim; /* dim a multiple of 8 in the fast version */
+    size_t stride;             /* numbers from one token's keys to the next one's */
+    const void *k, *v;         /* the first token's */
+    const int *slots;          /* [tokens] page NF_PAGE + row */
+    void *keys, *values;       /* [pages][kv_heads][NF_PAGE][dim] */
+};
+enum { NF_KV_APPEND_PLAIN, NF_KV_APPEND_FAST, NF_KV_APPEND_VERSIONS };
+void nf_kv_append_launch(int version, const struct nf_kv_append *a, nf_stream stream);
+/* from: k and v of the first token. */
+void nf_kv_append_reference(float *keys, float *values, const float *const from[2],
+                            const struct nf_kv_append *a);
+
+/* x += gate y (if y is given); out = layernorm(x) (1 + scale) + shift (if out is given). */
+struct nf_modulate {
+    int rows, width; /* width a multiple of 8, at most 8192 in the fast version */
+    void *x;
+    const void *y; /* NULL: x stays */
+    const void *gate, *scale, *shift;
+    void *out; /* NULL: only the sum */
+    float epsilon;
+};
+enum { NF_MODULATE_PLAIN, NF_MODULATE_FAST, NF_MODULATE_VERSIONS };
+void nf_modulate_launch(int version, const struct nf_modulate *a, nf_stream stream);
+struct nf_modulate_host {
+    const float *y, *gate, *scale, *shift; /* y NULL as in nf_modulate */
+};
+void nf_modulate_reference(float *out, float *x, const struct nf_modulate_host *h,
+                           const struct nf_modulate *a);
+
+struct nf_gelu {
+    size_t count; /* a multiple of 8 in the fast version */
+    const void *x;
+    void *out;
+};
+enum { NF_GELU_PLAIN, NF_GELU_FAST, NF_GELU_VERSIONS };
+void nf_gelu_launch(int version, const struct nf_gelu *a, nf_stream stream);
+void nf_gelu_reference(float *out, const float *x, size_t count);
+
 /* --- vision, fp16 -------------------------------------------------------------------------------------- */
 /* out[n][p][q][k] = act(bias[k] + add + sum_rsc x[n][p stride + r - pad][q stride + s - pad][c] w[k][r][s][c]) */
 struct nf_conv2d {
