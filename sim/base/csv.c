@@ -132,7 +132,7 @@ static bool read_header(struct reader *r)
                    : fail(r, NF_E_SYNTAX, 0, "the file is empty; expected a header line");
     }
     r->t->columns = n;
-    r->t->names = NF_NEW_ARRAY(r->arena, n, const char *);
+    r->t->names = NF_NEW_ARRAY(r->arena, n + 1, const char *);
     for (size_t i = 0; i < n; i++) {
         r->t->names[i] = r->row[i];
         if (r->row[i][0] == '\0') {
@@ -173,6 +173,33 @@ static void read_rows(struct reader *r)
     }
 }
 
+enum nf_status nf_csv_parse(const char *data, size_t length, int line,
+                            struct nf_arena *arena, struct nf_diags *diags,
+                            struct nf_csv *out)
+{
+    char *text = nf_arena_strndup(arena, data, length);
+    struct reader r = {.t = out,
+                       .arena = arena,
+                       .diags = diags,
+                       .at = text,
+                       .end = text + length,
+                       .line = line};
+    if (memchr(data, '\0', length) != NULL) {
+        (void)fail(&r, NF_E_SYNTAX, 0, "not a text file: it holds a zero byte");
+    } else if (read_header(&r)) {
+        read_rows(&r);
+    }
+    out->cells = NF_NEW_ARRAY(arena, out->rows * out->columns, const char *);
+    out->lines = NF_NEW_ARRAY(arena, out->rows, int);
+    if (out->rows > 0) {
+        memcpy(out->cells, r.cells, out->rows * out->columns * sizeof *out->cells);
+        memcpy(out->lines, r.lines, out->rows * sizeof *out->lines);
+    }
+    nf_mem_free(r.cells);
+    nf_mem_free(r.lines);
+    return r.wrong > 0 ? nf_diags_status(diags) : NF_OK;
+}
+
 enum nf_status nf_csv_read(const char *path, struct nf_place from, struct nf_arena *arena,
                            struct nf_diags *diags, struct nf_csv *out)
 {
@@ -189,27 +216,7 @@ enum nf_status nf_csv_read(const char *path, struct nf_place from, struct nf_are
     nf_sha256_add(&hash, data, length);
     nf_sha256_hex(&hash, out->sha256);
     size_t mark = length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    char *text = nf_arena_strndup(arena, data + mark, length - mark);
-    struct reader r = {.t = out,
-                       .arena = arena,
-                       .diags = diags,
-                       .at = text,
-                       .end = text + length - mark,
-                       .line = 1};
-    if (memchr(text, '\0', length - mark) != NULL) {
-        (void)fail(&r, NF_E_SYNTAX, 0, "not a text file: it holds a zero byte");
-    } else if (read_header(&r)) {
-        read_rows(&r);
-    }
-    out->cells = NF_NEW_ARRAY(arena, out->rows * out->columns, const char *);
-    out->lines = NF_NEW_ARRAY(arena, out->rows, int);
-    if (out->rows > 0) {
-        memcpy(out->cells, r.cells, out->rows * out->columns * sizeof *out->cells);
-        memcpy(out->lines, r.lines, out->rows * sizeof *out->lines);
-    }
-    nf_mem_free(r.cells);
-    nf_mem_free(r.lines);
-    return r.wrong > 0 ? nf_diags_status(diags) : NF_OK;
+    return nf_csv_parse(data + mark, length - mark, 1, arena, diags, out);
 }
 
 int nf_csv_column(const struct nf_csv *t, const char *name)

@@ -22,7 +22,7 @@ struct nf_csv {
     const char *file;
     char sha256[65];
     size_t columns, rows;
-    const char **names; /* columns */
+    const char **names; /* columns, ended by NULL */
     const char **cells; /* row by row, without the header; ended by NUL */
     int *lines;         /* of each row's first cell, from 1 */
 };
@@ -31,6 +31,12 @@ struct nf_csv {
 NF_MUST_CHECK enum nf_status nf_csv_read(const char *path, struct nf_place from,
                                          struct nf_arena *arena, struct nf_diags *diags,
                                          struct nf_csv *out);
+
+/* A table that stands inside a file: `length` bytes at `text`, the first of them in line `line`. out->file and out->sha256 are the
+ * caller's. */
+NF_MUST_CHECK enum nf_status nf_csv_parse(const char *text, size_t length, int line,
+                                          struct nf_arena *arena, struct nf_diags *diags,
+                                          struct nf_csv *out);
 
 /* Index of a column, -1 when there is none of this name. */
 int nf_csv_column(const struct nf_csv *t, const char *name);

@@ -1,4 +1,4 @@
-/* nearfar calibrate fit: measured operations to a calibration profile. */
+/* nearfar calibrate fit, import: measured operations to a calibration profile. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +20,9 @@ static const struct nf_device *device_of(struct nf_cli *cli, const struct nf_cat
 {
     const char *name = nf_options_value(&cli->args, "--device");
     const struct nf_device *d =
-        name ? nf_catalog_device(c, name) : nf_calibrate_device(c, base_name(file));
-    if (!d) {
+        name ? nf_catalog_device(c, name)
+             : nf_calibrate_device_of(c, file, &cli->arena, &cli->diags);
+    if (!d && cli->diags.errors == 0) {
         const char *near =
             name ? nf_text_nearest(name, nf_catalog_names(c, "devices")) : NULL;
         (void)nf_diag_add(&cli->diags, NF_E_REFERENCE, command_line, "--device",
@@ -66,9 +67,9 @@ static const char *base_of(struct nf_cli *cli, const struct nf_catalog *c,
 static void print_summary(struct nf_cli *cli, const struct nf_calibration_fit *r)
 {
     struct nf_columns t;
-    nf_columns_init(&t, "lrrrrrr", &cli->arena);
-    static const char *const head[] = {"class",    "rows",  "fitted", "held out",
-                                       "median %", "P90 %", "bias %"};
+    nf_columns_init(&t, "lrrrrrrr", &cli->arena);
+    static const char *const head[] = {"class",    "rows",     "fitted", "fit median %",
+                                       "held out", "median %", "P90 %",  "bias %"};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++) {
         nf_columns_cell(&t, "%s", head[i]);
     }
@@ -78,15 +79,27 @@ static void print_summary(struct nf_cli *cli, const struct nf_calibration_fit *r
         nf_columns_cell(&t, "%s", nf_calibrated_name(k, &cli->arena));
         nf_columns_cell(&t, "%zu", k->rows);
         nf_columns_cell(&t, "%zu", k->fit.fitted.rows);
+        nf_columns_cell(&t, "%.1f", 100 * k->fit.fitted.median);
         nf_columns_cell(&t, "%zu", e->rows);
-        nf_columns_cell(&t, "%.1f", 100 * e->median);
-        nf_columns_cell(&t, "%.1f", 100 * e->p90);
-        nf_columns_cell(&t, "%+.1f", 100 * e->bias);
+        if (e->rows > 0) {
+            nf_columns_cell(&t, "%.1f", 100 * e->median);
+            nf_columns_cell(&t, "%.1f", 100 * e->p90);
+            nf_columns_cell(&t, "%+.1f", 100 * e->bias);
+        } else {
+            for (int j = 0; j < 3; j++) {
+                nf_columns_cell(&t, "%s", "-");
+            }
+        }
     }
     nf_columns_print(&t, 0, &cli->out);
-    nf_text_add(&cli->out,
-                "Errors are those of held-out shapes. Rows that are neither fitted nor "
-                "held out had their weights in the cache,\nor are not modelled.\n");
+    nf_text_add(
+        &cli->out,
+        "Median, P90 and bias are those of held-out shapes. Rows that are neither "
+        "fitted nor held out had their weights\nin the cache, or are left out:\n");
+    for (const struct nf_measured_reason *x = r->left_out; x->count > 0; x++) {
+        nf_text_printf(&cli->out, "left out %zu of %zu: %s\n", x->count, r->rows,
+                       x->text);
+    }
 }
 
 static int write_profile(struct nf_cli *cli, const char *path, const struct nf_text *text)
@@ -109,18 +122,19 @@ static int write_profile(struct nf_cli *cli, const char *path, const struct nf_t
                : nf_cli_status(cli, NF_EXIT_ENVIRONMENT);
 }
 
-static int fit(struct nf_cli *cli, const struct nf_catalog *catalog)
+static int fit(struct nf_cli *cli, const struct nf_catalog *catalog, bool is_import)
 {
     const struct nf_arguments *a = &cli->args;
     struct nf_calibrate c = {.catalog = catalog,
                              .files = a->operands + 1,
                              .file_count = a->operand_count - 1,
                              .source = nf_options_value(a, "--source"),
-                             .date = nf_options_value(a, "--date")};
+                             .date = nf_options_value(a, "--date"),
+                             .verb = is_import ? "calibrate import" : "calibrate fit"};
     c.device = device_of(cli, catalog, c.files[0]);
-    c.arch = model_of(cli, catalog, c.files[0]);
+    c.arch = is_import ? NULL : model_of(cli, catalog, c.files[0]);
     if (cli->diags.errors > 0) {
-        return NF_EXIT_INPUT;
+        return nf_cli_status(cli, NF_EXIT_INPUT);
     }
     c.base = base_of(cli, catalog, c.device);
     struct nf_calibration_fit result;
@@ -139,25 +153,56 @@ static int fit(struct nf_cli *cli, const struct nf_catalog *catalog)
     return status;
 }
 
+/* What import is given must come from nearfar-kernels: it is what makes a figure "measured". */
+static bool check_import(struct nf_cli *cli)
+{
+    const struct nf_arguments *a = &cli->args;
+    static const char *const others[] = {"--model", "--source"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (nf_options_has(a, others[i])) {
+            (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, others[i], NULL,
+                              "goes with calibrate fit; the rows of nearfar-kernels say "
+                              "where they come from");
+        }
+    }
+    for (size_t i = 1; i < a->operand_count; i++) {
+        struct nf_kernel_file f;
+        if (!nf_kernel_file_is(a->operands[i]) &&
+            nf_kernel_file_read(a->operands[i], &cli->arena, &cli->diags, &f) != NF_OK) {
+            continue; /* told in the diagnostics */
+        }
+    }
+    return cli->diags.errors == 0;
+}
+
 static int run(struct nf_cli *cli)
 {
     const struct nf_catalog *catalog = NULL;
-    if (strcmp(cli->args.operands[0], "fit") != 0) {
+    static const char *const subjects[] = {"fit", "import", NULL};
+    const char *subject = cli->args.operands[0];
+    bool is_import = strcmp(subject, "import") == 0;
+    if (!is_import && strcmp(subject, "fit") != 0) {
+        const char *near = nf_text_nearest(subject, subjects);
         (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, "calibrate",
-                          "nearfar calibrate fit FILE...", "unknown subject \"%s\"",
-                          cli->args.operands[0]);
+                          near ? nf_arena_printf(&cli->arena, "did you mean %s?", near)
+                               : "nearfar calibrate fit FILE..., or import FILE...",
+                          "unknown subject \"%s\"", subject);
         return NF_EXIT_INPUT;
+    }
+    if (is_import && !check_import(cli)) {
+        return nf_cli_status(cli, NF_EXIT_INPUT);
     }
     if (nf_catalog_load(cli->data_root, &cli->arena, &cli->diags, &catalog) != NF_OK) {
         return nf_cli_status(cli, NF_EXIT_INPUT);
     }
-    return fit(cli, catalog);
+    return fit(cli, catalog, is_import);
 }
 
 static const struct nf_option options[] = {
     {.name = "--device",
      .value = "NAME",
-     .help = "device that was measured (default: the one the first file is named after)"},
+     .help = "device that was measured (default: fit: the one the first file is named "
+             "after; import: the one in the rows)"},
     {.name = "--model",
      .value = "NAME",
      .help = "model whose layers were measured (default: the one in the first path)"},
@@ -171,14 +216,20 @@ static const struct nf_option options[] = {
 
 const struct nf_verb nf_verb_calibrate = {
     .name = "calibrate",
-    .operands = "fit FILE...",
+    .operands = "fit|import FILE...",
     .sentence = "Fit the constants of a calibration profile to measured operations.",
-    .examples = {"nearfar calibrate fit h100_sxm_gemm.csv -o h100.yaml",
-                 "nearfar calibrate fit l40s_*.csv --source \"ai-dynamo/aiconfigurator\"",
-                 "nearfar calibrate fit RTX4090/Llama-3.1-8B/bf16/tp1/*.csv --device "
-                 "RTX4090"},
+    .examples =
+        {"nearfar calibrate fit h100_sxm_gemm.csv -o h100.yaml",
+         "nearfar calibrate fit l40s_*.csv --source \"ai-dynamo/aiconfigurator\"",
+         "nearfar calibrate import h200-full.csv --device H200 -o h200-measured.yaml"},
     .notes =
-        "Files: gemm_dtype, m, n, k, latency_us; num_heads, num_key_value_heads, "
+        "import takes files that nearfar-kernels run wrote: complete, of one device, "
+        "which "
+        "is the one that --device\nnames. Rows during which the device dropped its clock "
+        "are left out and counted; rows of kind composed are\nnever fitted. Its figures "
+        "are \"measured\", and the profile names file, hash, device, driver and date.\n"
+        "fit takes these, and published rows: gemm_dtype, m, n, k, latency_us; "
+        "num_heads, num_key_value_heads, "
         "head_dim, batch_size, ctx,\nlatency_us (named ..._context_... or "
         "..._generation_...); dense.csv, per_sequence.csv and\nattention.csv of an "
         "LLMServingSim profile. Every second shape is kept from the fit, and the\nerrors "

@@ -33,6 +33,43 @@ const struct nf_device *nf_calibrate_device(const struct nf_catalog *c, const ch
     return best;
 }
 
+/* The device that a runtime calls so, the longest name of several. */
+static const struct nf_device *device_called(const struct nf_catalog *c, const char *name)
+{
+    const struct nf_device *best = NULL;
+    const char *const *names = nf_catalog_names(c, "devices");
+    for (size_t i = 0; names[i]; i++) {
+        const struct nf_device *d = nf_catalog_device(c, names[i]);
+        if (nf_device_is_called(d, name) &&
+            (!best || strlen(d->name) > strlen(best->name))) {
+            best = d;
+        }
+    }
+    return best;
+}
+
+const struct nf_device *nf_calibrate_device_of(const struct nf_catalog *c,
+                                               const char *path, struct nf_arena *arena,
+                                               struct nf_diags *diags)
+{
+    struct nf_kernel_file f;
+    if (!nf_kernel_file_is(path)) {
+        const char *slash = strrchr(path, '/');
+        return nf_calibrate_device(c, slash ? slash + 1 : path);
+    }
+    if (nf_kernel_file_read(path, arena, diags, &f) != NF_OK) {
+        return NULL;
+    }
+    const struct nf_device *d = device_called(c, f.device);
+    if (!d) {
+        (void)nf_diag_add(diags, NF_E_REFERENCE,
+                          (struct nf_place){path, f.csv.lines[0], 0}, "device",
+                          "nearfar catalog devices lists them",
+                          "the catalogue has no device called \"%.60s\"", f.device);
+    }
+    return d;
+}
+
 const struct nf_llm_arch *nf_calibrate_model(const struct nf_catalog *c, const char *path)
 {
     const char *const *names = nf_catalog_names(c, "models");
@@ -63,6 +100,7 @@ struct work {
     struct nf_samples *files;
     struct nf_sample **all;
     size_t count;
+    bool has_kernels; /* files of nearfar-kernels */
 };
 
 static void read_files(struct work *w)
@@ -73,6 +111,7 @@ static void read_files(struct work *w)
         if (nf_samples_read(w->c->files[i], w->c->device, w->c->arch, w->arena, w->diags,
                             &w->files[i]) == NF_OK) {
             total += w->files[i].count;
+            w->has_kernels = w->has_kernels || w->files[i].kernels != NULL;
         }
     }
     w->all = NF_NEW_ARRAY(w->arena, total, struct nf_sample *);
@@ -90,7 +129,8 @@ static bool is_of(const struct nf_sample *s, const struct nf_calibrated *k)
 {
     return s->operation == k->operation &&
            (s->operation != NF_OPERATION_GEMM || s->precision == k->precision) &&
-           (s->operation != NF_OPERATION_ALLREDUCE || s->ranks == k->ranks);
+           (s->operation != NF_OPERATION_ALLREDUCE || s->ranks == k->ranks) &&
+           s->which == k->which;
 }
 
 const char *nf_calibrated_name(const struct nf_calibrated *k, struct nf_arena *arena)
@@ -101,9 +141,22 @@ const char *nf_calibrated_name(const struct nf_calibrated *k, struct nf_arena *a
         return nf_arena_printf(arena, "%s %s", name, nf_precision_name(k->precision));
     case NF_OPERATION_ALLREDUCE:
         return nf_arena_printf(arena, "%s %u", name, k->ranks);
+    case NF_OPERATION_COPY:
+        return nf_arena_printf(arena, "%s %s", name, nf_copy_names[k->which]);
+    case NF_OPERATION_LAUNCH:
+        return nf_arena_printf(arena, "%s %s", name, nf_launch_names[k->which]);
     default:
         return name;
     }
+}
+
+static size_t usable_of(const struct work *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        n += w->all[i]->not_predicted == NULL;
+    }
+    return n;
 }
 
 static void fit_class(struct work *w, struct nf_calibrated class_of,
@@ -125,7 +178,7 @@ static void fit_class(struct work *w, struct nf_calibrated class_of,
     *k = class_of;
     k->rows = n;
     const char *name = nf_calibrated_name(k, w->arena);
-    struct nf_fit_rows rows = {own, n, w->c->device};
+    struct nf_fit_rows rows = {own, n, w->c->device, w->has_kernels};
     if (nf_fit_curve(&rows, w->arena, &k->fit, why, sizeof why)) {
         result->class_count++;
         if (k->fit.is_at_bound) {
@@ -136,6 +189,8 @@ static void fit_class(struct work *w, struct nf_calibrated class_of,
         }
     } else if (w->c->base) {
         nf_diag_warn(w->diags, nowhere, "", "%s is taken from the base: %s", name, why);
+    } else if (w->has_kernels) {
+        nf_diag_warn(w->diags, nowhere, "", "%s is left out: %s", name, why);
     } else {
         (void)nf_diag_add(w->diags, NF_E_IMPOSSIBLE, nowhere, "", NULL,
                           "%s cannot be fitted: %s", name, why);
@@ -192,6 +247,66 @@ static void fit_mixed(struct work *w, struct nf_calibration_fit *result)
     result->mixed_factor = result->mixed_rows > 0 ? 0.5 * (low + high) : (double)NAN;
 }
 
+static void fit_classes(struct work *w, struct nf_calibration_fit *result)
+{
+    for (int p = 0; p < NF_PRECISIONS; p++) {
+        fit_class(w,
+                  (struct nf_calibrated){.operation = NF_OPERATION_GEMM,
+                                         .precision = (enum nf_precision)p},
+                  result);
+    }
+    static const enum nf_operation one[] = {
+        NF_OPERATION_PREFILL,     NF_OPERATION_DECODE,   NF_OPERATION_ENCODER,
+        NF_OPERATION_ELEMENTWISE, NF_OPERATION_QUANTIZE, NF_OPERATION_CONVOLUTION};
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+        fit_class(w, (struct nf_calibrated){.operation = one[i]}, result);
+    }
+    for (unsigned ranks = 2; ranks <= 8; ranks *= 2) {
+        fit_class(
+            w,
+            (struct nf_calibrated){.operation = NF_OPERATION_ALLREDUCE, .ranks = ranks},
+            result);
+    }
+    for (unsigned i = 0; i < NF_COPIES; i++) {
+        fit_class(w, (struct nf_calibrated){.operation = NF_OPERATION_COPY, .which = i},
+                  result);
+    }
+    for (unsigned i = 0; i < NF_LAUNCHES; i++) {
+        fit_class(w, (struct nf_calibrated){.operation = NF_OPERATION_LAUNCH, .which = i},
+                  result);
+    }
+    fit_mixed(w, result);
+}
+
+/* What took no part, and whether the rest can be trusted. */
+static void count_left_out(struct work *w, struct nf_calibration_fit *result)
+{
+    const char **reasons = NF_NEW_ARRAY(w->arena, w->count, const char *);
+    size_t slowed = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        reasons[i] = w->all[i]->not_predicted;
+        slowed += reasons[i] == nf_samples_slowed;
+    }
+    result->rows = w->count;
+    result->left_out = nf_measured_count_reasons(reasons, w->count, w->arena);
+    for (size_t i = 0; i < w->c->file_count; i++) {
+        const struct nf_kernel_file *k = w->files[i].kernels;
+        result->is_synthetic = result->is_synthetic || (k && k->is_synthetic);
+    }
+    if (slowed > 0) {
+        nf_diag_warn(
+            w->diags, nowhere, "",
+            "%zu of %zu rows are left out: the device dropped its clock (power or "
+            "heat) while they were measured",
+            slowed, w->count);
+    }
+    if (result->is_synthetic) {
+        nf_diag_warn(w->diags, nowhere, "",
+                     "the rows say that they are synthetic: the profile is \"assumed\", "
+                     "not \"measured\"");
+    }
+}
+
 static const char *date_of(const struct work *w)
 {
     if (w->c->date) {
@@ -224,25 +339,14 @@ enum nf_status nf_calibrate_run(const struct nf_calibrate *c, struct nf_arena *a
     if (diags->errors > 0) {
         return nf_diags_status(diags);
     }
-    for (int p = 0; p < NF_PRECISIONS; p++) {
-        fit_class(&w,
-                  (struct nf_calibrated){.operation = NF_OPERATION_GEMM,
-                                         .precision = (enum nf_precision)p},
-                  result);
+    count_left_out(&w, result);
+    fit_classes(&w, result);
+    if (result->class_count == 0 && diags->errors == 0) {
+        (void)nf_diag_add(
+            diags, NF_E_IMPOSSIBLE, nowhere, "", NULL,
+            "no operation can be fitted: %zu rows, of which %zu could be used", w.count,
+            usable_of(&w));
     }
-    static const enum nf_operation one[] = {NF_OPERATION_PREFILL, NF_OPERATION_DECODE,
-                                            NF_OPERATION_ENCODER,
-                                            NF_OPERATION_ELEMENTWISE};
-    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
-        fit_class(&w, (struct nf_calibrated){.operation = one[i]}, result);
-    }
-    for (unsigned ranks = 2; ranks <= 8; ranks *= 2) {
-        fit_class(
-            &w,
-            (struct nf_calibrated){.operation = NF_OPERATION_ALLREDUCE, .ranks = ranks},
-            result);
-    }
-    fit_mixed(&w, result);
     if (diags->errors > 0) {
         return nf_diags_status(diags);
     }

@@ -27,6 +27,14 @@ static const char *key_of(enum nf_operation o)
         return "allreduce";
     case NF_OPERATION_ELEMENTWISE:
         return "elementwise";
+    case NF_OPERATION_QUANTIZE:
+        return "quantize";
+    case NF_OPERATION_CONVOLUTION:
+        return "convolution";
+    case NF_OPERATION_COPY:
+        return "pcie";
+    case NF_OPERATION_LAUNCH:
+        return "launch";
     default:
         return "mixed_factor";
     }
@@ -73,11 +81,21 @@ static bool holds(const struct nf_samples *f, const struct nf_calibrated *k)
         if (f->items[i].operation == k->operation && !f->items[i].not_predicted &&
             (k->operation != NF_OPERATION_GEMM ||
              f->items[i].precision == k->precision) &&
-            (k->operation != NF_OPERATION_ALLREDUCE || f->items[i].ranks == k->ranks)) {
+            (k->operation != NF_OPERATION_ALLREDUCE || f->items[i].ranks == k->ranks) &&
+            f->items[i].which == k->which) {
             return true;
         }
     }
     return false;
+}
+
+/* A cell of a file inside quotes. */
+static void add_plain(struct nf_text *out, const char *s)
+{
+    for (; *s; s++) {
+        char c[2] = {*s, '\0'};
+        nf_text_add(out, *s == '"' || *s == '\\' || (*s >= 0 && *s < ' ') ? " " : c);
+    }
 }
 
 /* A source a class: the files that it was fitted to. */
@@ -93,9 +111,21 @@ static void add_source(const struct nf__profile_text *t, const char *name,
         if (k && !holds(&t->files[i], k)) {
             continue;
         }
-        nf_text_printf(t->out, "%s%s (sha256 %s, %zu rows)", is_first ? "" : ", ",
+        const struct nf_kernel_file *m = t->files[i].kernels;
+        nf_text_printf(t->out, "%s%s (sha256 %s, %zu rows", is_first ? "" : ", ",
                        base_name(t->c->files[i]), t->files[i].csv.sha256,
                        t->files[i].count);
+        if (m) {
+            nf_text_add(t->out, "; ");
+            add_plain(t->out, m->device);
+            nf_text_add(t->out, ", driver ");
+            add_plain(t->out, m->driver);
+            nf_text_add(t->out, ", CUDA ");
+            add_plain(t->out, m->toolkit);
+            nf_text_add(t->out, ", nearfar-kernels ");
+            add_plain(t->out, m->code);
+        }
+        nf_text_add(t->out, ")");
         is_first = false;
     }
     nf_text_add(t->out, "\"}\n");
@@ -107,6 +137,10 @@ static const char *source_name(const struct nf_calibrated *k, char buf[64])
         snprintf(buf, 64, "rows-gemm-%s", nf_precision_name(k->precision));
     } else if (k->operation == NF_OPERATION_ALLREDUCE) {
         snprintf(buf, 64, "rows-allreduce-%u", k->ranks);
+    } else if (k->operation == NF_OPERATION_COPY) {
+        snprintf(buf, 64, "rows-copy-%s", nf_copy_names[k->which]);
+    } else if (k->operation == NF_OPERATION_LAUNCH) {
+        snprintf(buf, 64, "rows-launch-%s", nf_launch_names[k->which]);
     } else {
         snprintf(buf, 64, "rows-%s", nf_operation_name(k->operation));
     }
@@ -115,7 +149,30 @@ static const char *source_name(const struct nf_calibrated *k, char buf[64])
 
 static const char *origin_of(const struct nf__profile_text *t)
 {
-    return t->c->source ? "published" : "measured";
+    return t->result->is_synthetic ? "assumed" : t->c->source ? "published" : "measured";
+}
+
+/* Classes with one entry a precision, a number of devices, a direction or a way stand under a common key. */
+static bool is_block(enum nf_operation o)
+{
+    return o == NF_OPERATION_GEMM || o == NF_OPERATION_ALLREDUCE ||
+           o == NF_OPERATION_COPY || o == NF_OPERATION_LAUNCH;
+}
+
+/* Of one entry of a block. */
+static const char *entry_name(const struct nf_calibrated *k, char buf[64])
+{
+    switch (k->operation) {
+    case NF_OPERATION_GEMM:
+        return nf_precision_name(k->precision);
+    case NF_OPERATION_COPY:
+        return nf_copy_names[k->which];
+    case NF_OPERATION_LAUNCH:
+        return nf_launch_names[k->which];
+    default:
+        snprintf(buf, 64, "%u", k->ranks);
+        return buf;
+    }
 }
 
 static void add_class(const struct nf__profile_text *t, const struct nf_calibrated *k)
@@ -124,10 +181,10 @@ static void add_class(const struct nf__profile_text *t, const struct nf_calibrat
     size_t n = 0;
     const struct nf_parameter *p = nf_parameters(k->operation, &n);
     struct nf_curve curve = k->fit.curve;
-    if (k->operation == NF_OPERATION_GEMM) {
-        nf_text_printf(t->out, "  %s: {", nf_precision_name(k->precision));
-    } else if (k->operation == NF_OPERATION_ALLREDUCE) {
+    if (k->operation == NF_OPERATION_ALLREDUCE) {
         nf_text_printf(t->out, "  \"%u\": {", k->ranks);
+    } else if (is_block(k->operation)) {
+        nf_text_printf(t->out, "  %s: {", entry_name(k, buf));
     } else {
         nf_text_printf(t->out, "%s: {", key_of(k->operation));
     }
@@ -138,9 +195,11 @@ static void add_class(const struct nf__profile_text *t, const struct nf_calibrat
                            quantity(v, p[i].dimension, buf));
         }
     }
-    const struct nf_error *e = &k->fit.held_out;
-    nf_text_printf(t->out, "error_median: %.1f%%, error_p90: %.1f%%, ", 100 * e->median,
-                   100 * e->p90);
+    const struct nf_error *e = &k->fit.held_out, *f = &k->fit.fitted;
+    if (e->rows > 0) {
+        nf_text_printf(t->out, "error_median: %.1f%%, error_p90: %.1f%%, ",
+                       100 * e->median, 100 * e->p90);
+    }
     nf_text_printf(t->out, "shortest: %s, ",
                    quantity(k->fit.shortest_s, NF_DIM_TIME, buf));
     nf_text_printf(t->out, "longest: %s, rows: %zu, ",
@@ -148,19 +207,52 @@ static void add_class(const struct nf__profile_text *t, const struct nf_calibrat
                    k->fit.fitted.rows + e->rows);
     nf_text_printf(t->out, "origin: %s, source: %s, note: \"", origin_of(t),
                    source_name(k, buf));
-    nf_text_printf(t->out,
-                   "fitted to %zu rows of %zu shapes; errors on %zu rows of %zu "
-                   "other shapes\"}\n",
-                   k->fit.fitted.rows, k->fit.sites, e->rows, k->fit.held_out_sites);
+    nf_text_printf(
+        t->out,
+        "fitted to %zu rows of %zu shapes, there with errors of %.1f %% (median) "
+        "and %.1f %% (P90); ",
+        f->rows, k->fit.sites, 100 * f->median, 100 * f->p90);
+    if (e->rows > 0) {
+        nf_text_printf(t->out, "errors on %zu rows of %zu other shapes\"}\n", e->rows,
+                       k->fit.held_out_sites);
+    } else {
+        nf_text_add(t->out, "no other shape to hold out\"}\n");
+    }
 }
 
-/* Classes with one entry a precision or a number of devices stand under a common key. */
-static bool is_block(enum nf_operation o)
+static bool has_entry(const struct nf__profile_text *t, enum nf_operation o,
+                      const char *name, size_t length)
 {
-    return o == NF_OPERATION_GEMM || o == NF_OPERATION_ALLREDUCE;
+    char buf[64];
+    for (size_t i = 0; i < t->result->class_count; i++) {
+        const struct nf_calibrated *k = &t->result->classes[i];
+        const char *own = k->operation == o ? entry_name(k, buf) : "";
+        if (strlen(own) == length && strncmp(own, name, length) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static void add_fitted(const struct nf__profile_text *t)
+/* Entries of the base's block that were not fitted anew: one line each, as this file writes them. */
+static void add_rest_of_block(const struct nf__profile_text *t, const char *base,
+                              enum nf_operation o)
+{
+    char key[32];
+    snprintf(key, sizeof key, "\n%s:", key_of(o));
+    const char *line = strstr(base, key);
+    line = line ? strchr(line + 1, '\n') : NULL;
+    while (line && line[1] == ' ') {
+        const char *name = line + 1 + strspn(line + 1, " \"");
+        size_t length = strcspn(name, "\":\n"), whole = strcspn(line + 1, "\n") + 1;
+        if (*name != '#' && !has_entry(t, o, name, length)) {
+            nf_text_add_n(t->out, line + 1, whole);
+        }
+        line = strchr(line + 1, '\n');
+    }
+}
+
+static void add_fitted(const struct nf__profile_text *t, const char *base)
 {
     enum nf_operation before = NF_OPERATIONS;
     for (size_t i = 0; i < t->result->class_count; i++) {
@@ -174,6 +266,10 @@ static void add_fitted(const struct nf__profile_text *t)
         }
         before = k->operation;
         add_class(t, k);
+        bool is_last = i + 1 == t->result->class_count || k[1].operation != k->operation;
+        if (base && is_last && is_block(k->operation)) {
+            add_rest_of_block(t, base, k->operation);
+        }
     }
     if (!isnan(t->result->mixed_factor)) {
         nf_text_printf(
@@ -289,11 +385,12 @@ enum nf_status nf__calibrate_write(const struct nf__profile_text *t)
     const char *base = file.data;
     nf_text_printf(
         t->out,
-        "# Constants of %s, fitted by `nearfar calibrate fit`: least squares of log "
-        "residuals, soft L1 loss (0.05), every second shape\n# held out. README.md tells "
-        "what they mean, sim/perf/operator.h has the formulas.\n"
-        "format: 1\ndevice: %s\n",
-        t->c->device->name, t->c->device->name);
+        "# Constants of %s, fitted by `nearfar %s`: least squares of log residuals, soft "
+        "L1 "
+        "loss (0.05), every second shape\n# held out. README.md tells what they mean, "
+        "sim/perf/operator.h has the formulas.\nformat: 1\ndevice: %s\n",
+        t->c->device->name, t->c->verb ? t->c->verb : "calibrate fit",
+        t->c->device->name);
     const char *about = base ? strstr(base, "\nabout:") : NULL;
     if (about) {
         nf_text_add_n(t->out, about + 1, strcspn(about + 1, "\n"));
@@ -310,9 +407,13 @@ enum nf_status nf__calibrate_write(const struct nf__profile_text *t)
     if (base) {
         copy_sources(t, base);
     }
-    add_fitted(t);
+    add_fitted(t, base);
     if (base) {
         copy_blocks(t, base, false);
+    } else if (is_fitted(t, "prefill_attention") && isnan(t->result->mixed_factor)) {
+        nf_text_add(t->out,
+                    "\nmixed_factor: {value: 1.2, origin: assumed, source: rows-prefill, "
+                    "note: \"not measured; as on the cards where it was\"}\n");
     }
     return NF_OK;
 }

@@ -99,14 +99,14 @@ static int by_count(const void *a, const void *b)
     return (x->count < y->count) - (x->count > y->count);
 }
 
-struct nf_measured_reason *nf_measured_reasons(const struct nf_measured *m,
-                                               struct nf_arena *arena)
+struct nf_measured_reason *nf_measured_count_reasons(const char *const *reasons,
+                                                     size_t count, struct nf_arena *arena)
 {
     struct nf_measured_reason *list =
-        NF_NEW_ARRAY(arena, m->count + 1, struct nf_measured_reason);
+        NF_NEW_ARRAY(arena, count + 1, struct nf_measured_reason);
     size_t n = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        const char *own = m->rows[i].skipped;
+    for (size_t i = 0; i < count; i++) {
+        const char *own = reasons[i];
         size_t k = 0;
         while (own && k < n && strcmp(list[k].text, own) != 0) {
             k++;
@@ -119,4 +119,14 @@ struct nf_measured_reason *nf_measured_reasons(const struct nf_measured *m,
     }
     qsort(list, n, sizeof *list, by_count);
     return list;
+}
+
+struct nf_measured_reason *nf_measured_reasons(const struct nf_measured *m,
+                                               struct nf_arena *arena)
+{
+    const char **reasons = NF_NEW_ARRAY(arena, m->count, const char *);
+    for (size_t i = 0; i < m->count; i++) {
+        reasons[i] = m->rows[i].skipped;
+    }
+    return nf_measured_count_reasons(reasons, m->count, arena);
 }

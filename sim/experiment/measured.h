@@ -58,6 +58,9 @@ struct nf_measured_reason {
     const char *text;
     size_t count;
 };
+struct nf_measured_reason *nf_measured_count_reasons(const char *const *reasons,
+                                                     size_t count,
+                                                     struct nf_arena *arena);
 struct nf_measured_reason *nf_measured_reasons(const struct nf_measured *m,
                                                struct nf_arena *arena);
 

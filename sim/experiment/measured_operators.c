@@ -27,8 +27,10 @@ static bool is_cached(const struct nf_sample *s)
 
 static const char *name_of(const struct nf_sample *s, struct nf_arena *arena)
 {
-    struct nf_calibrated k = {
-        .operation = s->operation, .precision = s->precision, .ranks = s->ranks};
+    struct nf_calibrated k = {.operation = s->operation,
+                              .precision = s->precision,
+                              .ranks = s->ranks,
+                              .which = s->which};
     return nf_calibrated_name(&k, arena);
 }
 
@@ -59,6 +61,14 @@ static bool has_constants(const struct nf_sample *s, const struct nf_calibration
     }
     case NF_OPERATION_ELEMENTWISE:
         return k->elementwise.em > 0;
+    case NF_OPERATION_QUANTIZE:
+        return k->quantize.em > 0;
+    case NF_OPERATION_CONVOLUTION:
+        return k->convolution.em > 0;
+    case NF_OPERATION_COPY:
+        return k->copy[s->which].bus_bandwidth > 0;
+    case NF_OPERATION_LAUNCH:
+        return k->launch[s->which].t0_s > 0;
     default:
         return k->prefill_attention.em > 0 && k->decode_attention.em > 0;
     }
@@ -91,8 +101,12 @@ struct file {
 static bool read_file(const struct nf_measured_with *with, const char *path,
                       struct nf_arena *arena, struct nf_diags *diags, struct file *f)
 {
-    f->device =
-        with->device ? with->device : nf_calibrate_device(with->catalog, base_name(path));
+    int errors = diags->errors;
+    f->device = with->device ? with->device
+                             : nf_calibrate_device_of(with->catalog, path, arena, diags);
+    if (!f->device && diags->errors > errors) {
+        return false;
+    }
     if (!f->device) {
         (void)nf_diag_add(diags, NF_E_REFERENCE, nowhere, "--profile",
                           "name the profile of the device that was measured",
@@ -111,6 +125,24 @@ static bool read_file(const struct nf_measured_with *with, const char *path,
     const struct nf_llm_arch *arch =
         with->arch ? with->arch : nf_calibrate_model(with->catalog, path);
     return nf_samples_read(path, f->device, arch, arena, diags, &f->samples) == NF_OK;
+}
+
+/* As in calibrate: held out are shapes of all files of a device together. */
+static void split_device(struct file *f, size_t count, const struct nf_device *device,
+                         struct nf_arena *arena)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        n += f[i].device == device ? f[i].samples.count : 0;
+    }
+    struct nf_sample **all = NF_NEW_ARRAY(arena, n, struct nf_sample *);
+    n = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < f[i].samples.count && f[i].device == device; k++) {
+            all[n++] = &f[i].samples.items[k];
+        }
+    }
+    nf_samples_split(all, n, arena);
 }
 
 enum nf_status nf_measured_operators(const struct nf_measured_with *with,
@@ -137,18 +169,8 @@ enum nf_status nf_measured_operators(const struct nf_measured_with *with,
             "fitted to these files. In the cache: weights\nor passes that the benchmark "
             "kept in the L2 cache; iterations never do."};
     out->rows = NF_NEW_ARRAY(arena, total, struct nf_measured_row);
-    struct nf_sample **all = NF_NEW_ARRAY(arena, total, struct nf_sample *);
-    for (size_t i = 0; i < files->count;
-         i++) { /* as in calibrate: all files of a device */
-        size_t n = 0;
-        for (size_t j = 0; j < files->count; j++) {
-            for (size_t k = 0; k < f[j].samples.count; k++) {
-                if (f[j].device == f[i].device) {
-                    all[n++] = &f[j].samples.items[k];
-                }
-            }
-        }
-        nf_samples_split(all, n, arena);
+    for (size_t i = 0; i < files->count; i++) {
+        split_device(f, files->count, f[i].device, arena);
         for (size_t k = 0; k < f[i].samples.count; k++) {
             struct nf_measured_row *row = &out->rows[out->count++];
             predict(&f[i].samples.items[k], f[i].device, f[i].profile, arena, row);

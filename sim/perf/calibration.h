@@ -12,6 +12,7 @@
 #ifndef NF_PERF_CALIBRATION_H
 #define NF_PERF_CALIBRATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "perf/device.h"
@@ -43,11 +44,14 @@ struct nf_curve {
     /* decode attention */
     double query_head_s; /* beside c1, for each query head */
     double doubling_s;   /* for each doubling of the mean length beyond 256 */
-    /* all-reduce; see struct nf_allreduce */
+    /* all-reduce (see struct nf_allreduce) and copies over PCIe */
     double bus_bandwidth, two_shot_s;
+    double each_s; /* launches: for each kernel */
     /* what the benchmark saw when its data stayed in the L2 cache: memory is 1 + this times as fast. Serving reads other layers'
      * data in between and never sees it. */
     double cache_speedup;
+    /* Valid range: the shortest and the longest measured time that was fitted; 0, 0: not known. */
+    double shortest_s, longest_s;
 };
 
 enum { NF_RANKS_MAX_LOG2 = 3 }; /* all-reduce constants for 2, 4 and 8 ranks */
@@ -55,12 +59,29 @@ enum { NF_RANKS_MAX_LOG2 = 3 }; /* all-reduce constants for 2, 4 and 8 ranks */
 struct nf_allreduce {
     double t0_s, bus_bandwidth; /* byte/s; 0: not known */
     double two_shot_s; /* what scattering first costs more; 0: it always scatters */
+    double shortest_s, longest_s; /* valid range; 0, 0: not known */
 };
 
+/* Copies over PCIe: t = t0 + bytes/bus_bandwidth. Pinned: from or to page-locked memory of the host. */
+enum nf_copy {
+    NF_COPY_TO_DEVICE,
+    NF_COPY_TO_HOST,
+    NF_COPY_TO_DEVICE_PAGEABLE,
+    NF_COPY_TO_HOST_PAGEABLE,
+    NF_COPIES
+};
+/* "to_device", "to_host_pageable", ...: the keys of a profile. */
+extern const char *const nf_copy_names[NF_COPIES + 1];
+
+/* So many kernels in a row, one by one or as one graph: t = t0 + n each. */
+enum nf_launch { NF_LAUNCH_KERNELS, NF_LAUNCH_GRAPH, NF_LAUNCHES };
+extern const char *const nf_launch_names[NF_LAUNCHES + 1];
+
 struct nf_calibration {
-    const char *name;                    /* profile name */
-    const char *device;                  /* device it belongs to */
-    const char *sha256;                  /* identity of the file */
+    const char *name;   /* profile name */
+    const char *device; /* device it belongs to */
+    const char *sha256; /* identity of the file */
+    bool is_own; /* called as its device: the one that counts unless another is named */
     enum nf_provenance provenance;       /* the weakest of the profile's figures */
     struct nf_curve gemm[NF_PRECISIONS]; /* of language models */
     struct nf_curve
@@ -69,6 +90,11 @@ struct nf_calibration {
     struct nf_curve decode_attention;
     struct nf_curve encoder_attention; /* not causal: encoders, diffusion */
     struct nf_curve elementwise;       /* t0_s per fused pass, em */
+    struct nf_curve quantize; /* the pass before an 8-bit product, where the product's own
+                                  * constants do not hold it (its `extra`) */
+    struct nf_curve convolution; /* one layer, 16 bits */
+    struct nf_curve copy[NF_COPIES];
+    struct nf_curve launch[NF_LAUNCHES];
     double
         long_attention_ec; /* over tens of thousands of tokens, none masked; 0: not known */
     struct nf_allreduce allreduce[NF_RANKS_MAX_LOG2];

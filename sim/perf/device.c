@@ -42,6 +42,75 @@ bool nf_device_is_named(const struct nf_device *device, const char *text)
     return *name == '\0' && (*text == '\0' || strchr("_-. /", *text) != NULL);
 }
 
+/* ---- a runtime's name, word by word ---- */
+
+enum { WORDS_MAX = 12, WORD_BYTES = 24 };
+
+struct words {
+    char of[WORDS_MAX][WORD_BYTES];
+    int count;
+};
+
+static bool is_word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Small letters; without who made it, what it is sold as and what else a runtime puts into the name of a whole card. */
+static void split(const char *text, struct words *w)
+{
+    static const char *const left_out[] = {"nvidia",   "tesla",  "geforce",
+                                           "graphics", "device", "nvgpu"};
+    w->count = 0;
+    while (*text && w->count < WORDS_MAX) {
+        char *word = w->of[w->count];
+        int n = 0;
+        while (is_word_char(plain(*text)) && n + 1 < WORD_BYTES) {
+            word[n++] = plain(*text++);
+        }
+        word[n] = '\0';
+        bool counts = n > 0;
+        for (size_t i = 0; i < sizeof left_out / sizeof left_out[0]; i++) {
+            counts = counts && strcmp(word, left_out[i]) != 0;
+        }
+        w->count += counts;
+        text += *text != '\0';
+    }
+}
+
+/* As one word or as two in a row ("rtx4090": "RTX 4090"). */
+static bool has(const struct words *w, const char *word)
+{
+    for (int i = 0; i < w->count; i++) {
+        size_t n = strlen(w->of[i]);
+        if (strcmp(w->of[i], word) == 0 ||
+            (i + 1 < w->count && strncmp(word, w->of[i], n) == 0 &&
+             strcmp(word + n, w->of[i + 1]) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_all(const struct words *w, const struct words *of)
+{
+    for (int i = 0; i < of->count; i++) {
+        if (!has(w, of->of[i])) {
+            return false;
+        }
+    }
+    return of->count > 0;
+}
+
+bool nf_device_is_called(const struct nf_device *device, const char *runtime_name)
+{
+    struct words own, given;
+    split(device->name, &own);
+    split(runtime_name, &given);
+    return has(&own, "pcie") == has(&given, "pcie") &&
+           (has_all(&given, &own) || has_all(&own, &given));
+}
+
 enum nf_precision nf_device_half(const struct nf_device *device)
 {
     return device->peak[NF_BF16] > 0 ? NF_BF16 : NF_FP16;

@@ -54,6 +54,10 @@ const char *nf_provenance_name(enum nf_provenance p);
 /* Whether `text` starts with the device's name, case and - or _ aside, and the name's last word ends there ("h100_sxm_gemm.csv": H100). */
 bool nf_device_is_named(const struct nf_device *device, const char *text);
 
+/* Whether a runtime's name for a device ("NVIDIA H100 80GB HBM3", "NVIDIA GeForce RTX 4090") is this device: all words of its name are in it,
+ * or the other way round ("Orin"). A PCIe card is not the board of the same name ("NVIDIA H100 PCIe": H100-PCIe only). */
+bool nf_device_is_called(const struct nf_device *device, const char *runtime_name);
+
 /* The 16-bit format that the device computes in: BF16 where it has it, else FP16. */
 enum nf_precision nf_device_half(const struct nf_device *device);
 

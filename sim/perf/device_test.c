@@ -31,3 +31,28 @@ Test(device, is_known_by_the_start_of_a_name)
     cr_assert_not(nf_device_is_named(&l4, "l40s_gemm.csv"));
     cr_assert_not(nf_device_is_named(&a100, "a10"));
 }
+
+Test(device, is_known_by_what_a_runtime_calls_it)
+{
+    static const struct {
+        const char *device, *runtime;
+        bool is_same;
+    } cases[] = {{"H100", "NVIDIA H100 80GB HBM3", true},
+                 {"H100", "NVIDIA H100 PCIe", false},
+                 {"H100-PCIe", "NVIDIA H100 PCIe", true},
+                 {"H100-PCIe", "NVIDIA H100 80GB HBM3", false},
+                 {"A100", "NVIDIA A100-SXM4-80GB", true},
+                 {"A100-PCIe", "NVIDIA A100 80GB PCIe", true},
+                 {"A10", "NVIDIA A100-SXM4-80GB", false},
+                 {"L4", "NVIDIA L40S", false},
+                 {"L4", "NVIDIA L4", true},
+                 {"RTX4090", "NVIDIA GeForce RTX 4090", true},
+                 {"T4", "Tesla T4", true},
+                 {"Jetson-Orin-NX", "Orin", true},
+                 {"H200", "", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct nf_device d = {.name = cases[i].device};
+        cr_assert_eq(nf_device_is_called(&d, cases[i].runtime), cases[i].is_same,
+                     "%s: %s", cases[i].device, cases[i].runtime);
+    }
+}

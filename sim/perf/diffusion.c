@@ -159,9 +159,10 @@ bool nf_diffusion_prepare(struct nf_diffusion_cost *cost,
     cost->text_s = m->text_work / (k->gemm[nf_device_half(d)].ec * peak);
     cost->denoise_s = (double)j->steps * j->forwards * pass;
     cost->decode_s = m->decode_s_per_pixel * pixels_of(j) * j->frames;
-    if (j->offload && d->pcie_bandwidth > 0) {
-        cost->load_s = (m->weight_bytes / devices + m->text_weight_bytes) /
-                       (LINK_EFFICIENCY * d->pcie_bandwidth);
+    double measured = k->copy[NF_COPY_TO_DEVICE].bus_bandwidth;
+    double link = measured > 0 ? measured : LINK_EFFICIENCY * d->pcie_bandwidth;
+    if (j->offload && link > 0) {
+        cost->load_s = (m->weight_bytes / devices + m->text_weight_bytes) / link;
     }
     cost->total_s = cost->text_s + cost->load_s + cost->denoise_s + cost->decode_s;
     if (k->provenance > cost->provenance) {

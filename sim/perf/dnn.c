@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "perf/operator.h"
 
 struct line {
     double fixed_s, per_sample_s;
@@ -41,9 +42,14 @@ static struct line line_of_anchors(const struct nf_dnn_anchor *k, double latency
 /* Share of a link's data-sheet rate that copies reach. */
 static const double LINK_EFFICIENCY = 0.8;
 
-/* One sample's input to the GPU; devices that share the host's memory have no link. */
-static double copy_s(const struct nf_dnn_model *m, const struct nf_device *d)
+/* One sample's input to the GPU, as measured where it was; devices that share the host's memory have no link. */
+static double copy_s(const struct nf_dnn_model *m, const struct nf_host *host)
 {
+    const struct nf_device *d = host->device;
+    const struct nf_calibration *cal = host->calibration;
+    if (cal && cal->copy[NF_COPY_TO_DEVICE].bus_bandwidth > 0) {
+        return nf_copy_s(&cal->copy[NF_COPY_TO_DEVICE], m->input_bytes);
+    }
     return d->pcie_bandwidth > 0 ? m->input_bytes / (LINK_EFFICIENCY * d->pcie_bandwidth)
                                  : 0;
 }
@@ -124,7 +130,7 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
     }
     const struct nf_dnn_anchor *k = find_anchor(model, device->name);
     struct line line = {0, 0};
-    double copy = copy_s(model, device);
+    double copy = copy_s(model, host);
     enum nf_provenance provenance = NF_DERIVED;
     if (k && k->latency_s > 0 && k->throughput > 0) {
         line = line_of_anchors(k, latency_on_gpu_s(k, copy));

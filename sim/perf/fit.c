@@ -83,6 +83,28 @@ static const struct nf_parameter elementwise_parameters[] = {
     REFINEMENT("cache_speedup", NF_DIM_NONE, NF_POSITIVE, cache_speedup, 0.5),
 };
 
+static const struct nf_parameter convolution_parameters[] = {
+    CONSTANT("t0", NF_DIM_TIME, NF_POSITIVE, t0_s, 3e-6),
+    CONSTANT("ec", NF_DIM_NONE, NF_SHARE, ec, 0.6),
+    CONSTANT("em", NF_DIM_NONE, NF_SHARE, em, 0.7),
+    CONSTANT("p", NF_DIM_NONE, NF_ABOVE_ONE, p, 2),
+};
+
+static const struct nf_parameter quantize_parameters[] = {
+    CONSTANT("t0", NF_DIM_TIME, NF_POSITIVE, t0_s, 2e-6),
+    CONSTANT("em", NF_DIM_NONE, NF_SHARE, em, 0.7),
+};
+
+static const struct nf_parameter copy_parameters[] = {
+    CONSTANT("t0", NF_DIM_TIME, NF_POSITIVE, t0_s, 10e-6),
+    CONSTANT("bandwidth", NF_DIM_BANDWIDTH, NF_POSITIVE, bus_bandwidth, 20e9),
+};
+
+static const struct nf_parameter launch_parameters[] = {
+    CONSTANT("t0", NF_DIM_TIME, NF_POSITIVE, t0_s, 5e-6),
+    CONSTANT("each", NF_DIM_TIME, NF_POSITIVE, each_s, 1e-6),
+};
+
 #define LIST(a) *count = sizeof(a) / sizeof((a)[0]), (a)
 
 const struct nf_parameter *nf_parameters(enum nf_operation operation, size_t *count)
@@ -99,7 +121,16 @@ const struct nf_parameter *nf_parameters(enum nf_operation operation, size_t *co
         return LIST(decode_parameters);
     case NF_OPERATION_ELEMENTWISE:
         return LIST(elementwise_parameters);
+    case NF_OPERATION_QUANTIZE:
+        return LIST(quantize_parameters);
+    case NF_OPERATION_CONVOLUTION:
+        return LIST(convolution_parameters);
+    case NF_OPERATION_COPY:
+        return LIST(copy_parameters);
+    case NF_OPERATION_LAUNCH:
+        return LIST(launch_parameters);
     case NF_OPERATION_MIXED:
+    case NF_OPERATION_OTHER:
     case NF_OPERATIONS:
         break;
     }
@@ -127,11 +158,21 @@ static double curve_s(const struct nf_sample *s, const struct nf_device *device,
     case NF_OPERATION_ENCODER:
         return nf_prefill_s(c, &half, &s->shape.prefill);
     case NF_OPERATION_ALLREDUCE: {
-        struct nf_allreduce a = {c->t0_s, c->bus_bandwidth, c->two_shot_s};
+        struct nf_allreduce a = {.t0_s = c->t0_s,
+                                 .bus_bandwidth = c->bus_bandwidth,
+                                 .two_shot_s = c->two_shot_s};
         return nf_allreduce_s(&a, s->ranks, s->shape.bytes);
     }
     case NF_OPERATION_DECODE:
         return nf_decode_s(c, &half, &s->shape.decode);
+    case NF_OPERATION_QUANTIZE:
+        return nf_pass_s(c, &half, s->shape.pass.bytes);
+    case NF_OPERATION_CONVOLUTION:
+        return nf_convolution_s(c, &half, &s->shape.work);
+    case NF_OPERATION_COPY:
+        return nf_copy_s(c, s->shape.bytes);
+    case NF_OPERATION_LAUNCH:
+        return nf_launch_s(c, s->shape.kernels);
     default:
         return c->t0_s + s->shape.pass.bytes /
                              (c->em * half.bandwidth *
@@ -166,6 +207,14 @@ double nf_sample_s(const struct nf_sample *s, const struct nf_device *device,
                               s->shape.bytes);
     case NF_OPERATION_ELEMENTWISE:
         return curve_s(s, device, &k->elementwise);
+    case NF_OPERATION_QUANTIZE:
+        return curve_s(s, device, &k->quantize);
+    case NF_OPERATION_CONVOLUTION:
+        return curve_s(s, device, &k->convolution);
+    case NF_OPERATION_COPY:
+        return curve_s(s, device, &k->copy[s->which]);
+    case NF_OPERATION_LAUNCH:
+        return curve_s(s, device, &k->launch[s->which]);
     default:
         return mixed_s(s, device, k);
     }
@@ -383,6 +432,18 @@ static bool check_bounds(struct nf_fit *f, char *why, size_t cap)
     return false;
 }
 
+/* Messages of all-reduces are always few; where rows may be few, one more than the constants that every fit has. */
+static size_t least_rows(const struct problem *q, enum nf_operation o, bool is_few)
+{
+    size_t constants = 0;
+    for (size_t i = 0; i < q->parameter_count; i++) {
+        constants += !q->parameters[i].is_optional;
+    }
+    return is_few                        ? constants + 1
+           : o == NF_OPERATION_ALLREDUCE ? LEAST_MESSAGES
+                                         : LEAST_SAMPLES;
+}
+
 bool nf_fit_curve(const struct nf_fit_rows *rows, struct nf_arena *arena,
                   struct nf_fit *out, char *why, size_t cap)
 {
@@ -404,17 +465,19 @@ bool nf_fit_curve(const struct nf_fit_rows *rows, struct nf_arena *arena,
             out->longest_s = fmax(out->longest_s, all[i]->seconds);
         }
     }
-    int least =
-        all[0]->operation == NF_OPERATION_ALLREDUCE ? LEAST_MESSAGES : LEAST_SAMPLES;
-    if (q.count < (size_t)least) {
-        snprintf(why, cap, "%zu rows to fit, at least %d are needed", q.count, least);
+    q.parameters = nf_parameters(all[0]->operation, &q.parameter_count);
+    size_t least = least_rows(&q, all[0]->operation, rows->is_few);
+    if (q.count < least) {
+        snprintf(why, cap, "%zu rows to fit, at least %zu are needed", q.count, least);
         return false;
     }
-    q.parameters = nf_parameters(all[0]->operation, &q.parameter_count);
     for (size_t i = 0; i < q.parameter_count; i++) {
         const struct nf_parameter *p = &q.parameters[i];
         bool is_quantise = strcmp(p->key, "quantise") == 0;
-        q.is_used[i] = !is_quantise || all[0]->precision == NF_FP8;
+        bool is_in_rows = all[0]->precision == NF_FP8 && !rows->is_few;
+        bool pays =
+            q.count >= LEAST_SAMPLES || all[0]->operation == NF_OPERATION_ALLREDUCE;
+        q.is_used[i] = !p->is_optional || (pays && (!is_quantise || is_in_rows));
         q.x[i] = unbounded(p, p->start);
     }
     prune(&q, solve(&q, ROUNDS));

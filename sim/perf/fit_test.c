@@ -58,7 +58,7 @@ enum { SITES = 60, ROWS = 14, MADE = SITES * ROWS };
 static bool fit(struct nf_sample *const *list, size_t count, struct nf_fit *f, char *why,
                 size_t cap)
 {
-    struct nf_fit_rows rows = {list, count, &device};
+    struct nf_fit_rows rows = {.samples = list, .count = count, .device = &device};
     return nf_fit_curve(&rows, &arena, f, why, cap);
 }
 

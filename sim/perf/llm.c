@@ -192,6 +192,17 @@ static void add_product(struct nf_llm_rows *rows, const struct nf_curve *c,
     }
 }
 
+/* The pass before an 8-bit product where its constants were measured apart: 16 bits in, 8 out. */
+static void add_quantize(struct nf_llm_rows *rows, const struct nf_calibration *cal,
+                         const struct nf_silicon *s, const struct product *p,
+                         double times)
+{
+    for (int i = 1; i < NF_ROWS_POINTS; i++) {
+        double bytes = 3 * rows_at(i) * p->used * p->in;
+        rows->s[i] += times * nf_pass_s(&cal->quantize, s, bytes);
+    }
+}
+
 /* A wave that fills up may take less time than a shorter one that starts a new wave for little; an engine would pad. */
 static void never_less(struct nf_llm_rows *rows)
 {
@@ -216,8 +227,14 @@ static void fold_gemms(struct fold *f)
         {hidden, 2 * ffn, bytes, stored, used},
         {ffn, hidden, bytes, stored, used}};
     struct nf_silicon s = nf_silicon_of(f->device, p);
+    const struct nf_curve *curve = gemm_curve(f->cal, p);
+    bool is_apart =
+        (p == NF_FP8 || p == NF_INT8) && !(curve->extra > 0) && f->cal->quantize.em > 0;
     for (size_t i = 0; i < sizeof layer / sizeof layer[0]; i++) {
-        add_product(&f->out->products, gemm_curve(f->cal, p), &s, &layer[i], a->layers);
+        add_product(&f->out->products, curve, &s, &layer[i], a->layers);
+        if (is_apart) {
+            add_quantize(&f->out->products, f->cal, &s, &layer[i], a->layers);
+        }
     }
     enum nf_precision half = nf_device_half(f->device);
     const struct product head = {hidden, (double)a->vocab / f->ranks,

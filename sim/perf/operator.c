@@ -4,6 +4,10 @@
 
 #include "base/status.h"
 
+const char *const nf_copy_names[NF_COPIES + 1] = {
+    "to_device", "to_host", "to_device_pageable", "to_host_pageable", NULL};
+const char *const nf_launch_names[NF_LAUNCHES + 1] = {"kernels", "graph", NULL};
+
 enum { TILE = 128, LONG_TILE = 256, FIRST_K = 1024 };
 
 static double pn(double a, double b, double p)
@@ -117,6 +121,28 @@ double nf_decode_s(const struct nf_curve *c, const struct nf_silicon *s,
         (c->extra * g->kv_heads + c->query_head_s * g->heads) / s->multiprocessors;
     return c->t0_s + pn(memory, g->sequences * each, c->p) +
            c->doubling_s * nf_doublings(g->context / g->sequences / 256);
+}
+
+double nf_pass_s(const struct nf_curve *c, const struct nf_silicon *s, double bytes)
+{
+    return c->t0_s + bytes / (c->em * s->bandwidth);
+}
+
+double nf_convolution_s(const struct nf_curve *c, const struct nf_silicon *s,
+                        const struct nf_work_shape *g)
+{
+    return c->t0_s +
+           pn(g->work / (c->ec * s->peak), g->bytes / (c->em * s->bandwidth), c->p);
+}
+
+double nf_copy_s(const struct nf_curve *c, double bytes)
+{
+    return c->t0_s + bytes / c->bus_bandwidth;
+}
+
+double nf_launch_s(const struct nf_curve *c, double kernels)
+{
+    return c->t0_s + kernels * c->each_s;
 }
 
 double nf_allreduce_s(const struct nf_allreduce *a, unsigned ranks, double bytes)

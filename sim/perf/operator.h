@@ -21,6 +21,9 @@
  *         encoder attention: as prefill attention, with all pairs of a sequence.
  *         all-reduce of B bytes on n devices: everybody sends everything, or scatters first and gathers after, whichever is faster:
  *             t = t0 + min((n - 1) B/bus, two_shot + 2 (n - 1)/n B/bus)      two_shot 0: always scatters
+ *         element-wise and quantising pass over B bytes: t = t0 + B/(em BW)
+ *         convolution of W operations and B bytes: t = t0 + PN(W/(ec F), B/(em BW), p)
+ *         copy of B bytes over PCIe: t = t0 + B/bus; n launches: t = t0 + n each
  * Why:    refinements are there where held-out shapes of several devices demand them; bench/validation.md has what each buys.
  * Cost:   0.2 us a product (three powers); callers in the event loop use the folded form of llm.h.
  * Units:  s, byte, byte/s, operations/s.
@@ -63,6 +66,17 @@ struct nf_decode_shape {
 };
 double nf_decode_s(const struct nf_curve *c, const struct nf_silicon *s,
                    const struct nf_decode_shape *g);
+
+double nf_pass_s(const struct nf_curve *c, const struct nf_silicon *s, double bytes);
+
+/* `work` operations on `bytes` of memory. */
+struct nf_work_shape {
+    double work, bytes;
+};
+double nf_convolution_s(const struct nf_curve *c, const struct nf_silicon *s,
+                        const struct nf_work_shape *g);
+double nf_copy_s(const struct nf_curve *c, double bytes);
+double nf_launch_s(const struct nf_curve *c, double kernels);
 
 double nf_allreduce_s(const struct nf_allreduce *a, unsigned ranks, double bytes);
 

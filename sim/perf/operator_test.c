@@ -138,7 +138,7 @@ Test(operator, doublings_are_straight_between_powers_of_two)
 
 Test(operator, all_reduce_takes_the_faster_way)
 {
-    struct nf_allreduce a = {1e-6, 1e9, 5e-6};
+    struct nf_allreduce a = {.t0_s = 1e-6, .bus_bandwidth = 1e9, .two_shot_s = 5e-6};
     /* 8 ranks, 500 bytes: everybody sends 7 x 500 (3.5 us), or 5 us and 1.75 x 500 (0.875 us) */
     cr_assert_float_eq(nf_allreduce_s(&a, 8, 500), 4.5e-6, 1e-15);
     cr_assert_float_eq(nf_allreduce_s(&a, 8, 5000), 1e-6 + 5e-6 + 8.75e-6, 1e-15);

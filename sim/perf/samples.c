@@ -6,10 +6,10 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "perf/samples_part.h"
 
-enum { COLUMNS_MAX = 6, WRONG_MAX = 20, MESSAGE_MAX = 1 << 27 };
+enum { COLUMNS_MAX = 6, WRONG_MAX = 20 };
 
-#define CACHE_SHARE 0.7
 #define HALF_COPIES 3 /* of the six that ran in turn */
 
 static const struct nf_place nowhere;
@@ -37,7 +37,8 @@ struct kind {
 const char *nf_operation_name(enum nf_operation o)
 {
     static const char *const names[NF_OPERATIONS] = {
-        "gemm", "prefill", "decode", "encoder", "allreduce", "elementwise", "mixed"};
+        "gemm",  "prefill",  "decode",      "encoder", "allreduce", "elementwise",
+        "mixed", "quantize", "convolution", "copy",    "launch",    "other"};
     return names[o];
 }
 
@@ -110,7 +111,7 @@ static struct nf_decode_shape decode_of(const struct reader *r, const double sha
                                 .head_dim = shape[2],
                                 .kv_bytes = 2};
     d.is_cached =
-        4 * d.context * d.kv_heads * d.head_dim <= CACHE_SHARE * r->device->l2_bytes;
+        4 * d.context * d.kv_heads * d.head_dim <= NF__CACHE_SHARE * r->device->l2_bytes;
     return d;
 }
 
@@ -164,7 +165,7 @@ static bool take_collective(struct reader *r, size_t row, struct nf_sample *s)
         s->not_predicted = "not the all-reduce inside an engine's CUDA graph";
     } else if (ranks != 2 && ranks != 4 && ranks != 8) {
         s->not_predicted = "2, 4 and 8 devices are modelled";
-    } else if (bytes > MESSAGE_MAX) {
+    } else if (bytes > NF__MESSAGE_MAX) {
         s->not_predicted = "a larger message than an iteration has";
     }
     return true;
@@ -199,7 +200,7 @@ static bool take_layer(struct reader *r, size_t row, struct nf_sample *s)
     } else if (layers[i].values > 0) {
         double bytes = 2 * layers[i].values * rows;
         s->shape.pass =
-            (struct nf_pass_shape){bytes, bytes <= CACHE_SHARE * r->device->l2_bytes};
+            (struct nf_pass_shape){bytes, bytes <= NF__CACHE_SHARE * r->device->l2_bytes};
     } else {
         s->operation = NF_OPERATION_GEMM;
         s->shape.gemm = (struct nf_gemm_shape){.m = rows,
@@ -262,13 +263,13 @@ static const struct kind kinds[] = {
 /* ---- plausibility ---- */
 
 /* Least time that the device needs at its data-sheet peaks, with data in the cache for free. */
-static double least_s(const struct reader *r, const struct nf_sample *s)
+static double least_s(const struct nf_device *d, const struct nf_sample *s)
 {
-    double half = r->device->peak[half_of(r)], bandwidth = r->device->bandwidth;
+    double half = d->peak[nf_device_half(d)], bandwidth = d->bandwidth;
     if (s->operation == NF_OPERATION_GEMM) {
         const struct nf_gemm_shape *g = &s->shape.gemm;
         double memory = g->is_cached ? 0 : g->weight_bytes * g->n * g->k / bandwidth;
-        return fmax(2 * g->m * g->n * g->k / r->device->peak[s->precision], memory);
+        return fmax(2 * g->m * g->n * g->k / d->peak[s->precision], memory);
     }
     if (s->operation == NF_OPERATION_PREFILL || s->operation == NF_OPERATION_ENCODER) {
         const struct nf_prefill_shape *g = &s->shape.prefill;
@@ -277,7 +278,18 @@ static double least_s(const struct reader *r, const struct nf_sample *s)
     if (s->operation == NF_OPERATION_DECODE && !s->shape.decode.is_cached) {
         const struct nf_decode_shape *g = &s->shape.decode;
         double bytes = 2 * g->kv_bytes * g->context * g->kv_heads * g->head_dim;
-        return (bytes - r->device->l2_bytes) / bandwidth;
+        return (bytes - d->l2_bytes) / bandwidth;
+    }
+    if (s->operation == NF_OPERATION_CONVOLUTION) {
+        return s->shape.work.work / half;
+    }
+    if (s->operation == NF_OPERATION_COPY && d->pcie_bandwidth > 0) {
+        return s->shape.bytes / d->pcie_bandwidth;
+    }
+    bool is_pass =
+        s->operation == NF_OPERATION_ELEMENTWISE || s->operation == NF_OPERATION_QUANTIZE;
+    if (is_pass && !s->shape.pass.is_cached) {
+        return (s->shape.pass.bytes - d->l2_bytes) / bandwidth;
     }
     return 0;
 }
@@ -288,23 +300,21 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Single rows may beat the peak a little (clocks above the data sheet), a file off by 1000 does it everywhere. */
-static void check_times(struct reader *r, struct nf_arena *arena)
+void nf__samples_check_times(struct nf_samples *o, const struct nf_device *device,
+                             int column, struct nf_arena *arena, struct nf_diags *diags)
 {
-    struct nf_samples *o = r->out;
-    int column = r->column[COLUMNS_MAX - 1];
     double *ratio = NF_NEW_ARRAY(arena, o->count, double);
     size_t n = 0;
     int wrong = 0;
     for (size_t i = 0; i < o->count; i++) {
         struct nf_sample *s = &o->items[i];
-        double least = s->not_predicted ? 0 : least_s(r, s);
+        double least = s->not_predicted ? 0 : least_s(device, s);
         if (s->seconds < 0.7 * least && wrong++ < WRONG_MAX) {
             (void)nf_csv_error(
-                &o->csv, i, column, NF_E_RANGE, r->diags,
+                &o->csv, i, column, NF_E_RANGE, diags,
                 "row %zu: %.4g us, but %s at its peak needs %.4g us; microseconds "
                 "are expected",
-                i + 1, s->seconds * 1e6, r->device->name, least * 1e6);
+                i + 1, s->seconds * 1e6, device->name, least * 1e6);
         }
         if (!s->not_predicted) {
             ratio[n++] = s->seconds / (least + 50e-6);
@@ -312,10 +322,10 @@ static void check_times(struct reader *r, struct nf_arena *arena)
     }
     qsort(ratio, n, sizeof *ratio, by_number);
     if (n > 0 && wrong == 0 && ratio[n / 2] > 60) {
-        (void)nf_csv_error(&o->csv, 0, column, NF_E_RANGE, r->diags,
+        (void)nf_csv_error(&o->csv, 0, column, NF_E_RANGE, diags,
                            "half of the times are more than %.0f times what %s needs at "
                            "its peak; microseconds are expected",
-                           ratio[n / 2], r->device->name);
+                           ratio[n / 2], device->name);
     }
 }
 
@@ -440,6 +450,9 @@ enum nf_status nf_samples_read(const char *path, const struct nf_device *device,
 {
     int errors = diags->errors;
     *out = (struct nf_samples){0};
+    if (nf_kernel_file_is(path)) {
+        return nf__samples_of_kernels(path, device, arena, diags, out);
+    }
     enum nf_status s = nf_csv_read(path, nowhere, arena, diags, &out->csv);
     if (s != NF_OK) {
         return s;
@@ -457,7 +470,7 @@ enum nf_status nf_samples_read(const char *path, const struct nf_device *device,
         if (!r.kind->repeats) {
             check_duplicates(&r, arena);
         }
-        check_times(&r, arena);
+        nf__samples_check_times(out, device, r.column[COLUMNS_MAX - 1], arena, diags);
     }
     return diags->errors == errors ? NF_OK : nf_diags_status(diags);
 }
@@ -484,10 +497,13 @@ static int by_site(const void *a, const void *b)
 static struct site site_of(const struct nf_sample *s)
 {
     uint64_t group =
-        ((uint64_t)s->operation * 64 + (uint64_t)s->precision) * 64 + s->ranks;
+        (((uint64_t)s->operation * 64 + (uint64_t)s->precision) * 64 + s->ranks) * 8 +
+        s->which;
     /* A few message sizes: every second in order, so that both halves span the range. */
-    uint64_t order =
-        s->operation == NF_OPERATION_ALLREDUCE ? s->site : nf_hash_mix(s->site, 0x5eed);
+    uint64_t order = s->order > 0 ? s->order
+                     : s->operation == NF_OPERATION_ALLREDUCE
+                         ? s->site
+                         : nf_hash_mix(s->site, 0x5eed);
     return (struct site){group, order, s->site, 0};
 }
 

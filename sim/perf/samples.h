@@ -10,9 +10,11 @@
  *           system, impl, op, num_gpus, message_bytes, latency_us               collectives (aiconfigurator)
  *           layer, tokens, time_us and layer, sequences, time_us                layers of a model (LLMServingSim dense, per_sequence)
  *           prefill_chunk, kv_prefill, n_decode, kv_decode, time_us             attention of a model (LLMServingSim)
+ *         and a file that says so in its first line is one of nearfar-kernels (kernel_file.h): all operations of a device in one file.
  * Why:    fitting and validation read the same rows in the same way, so that a held-out shape is the same in both.
  * Held-out shapes: whole sites ((n, k) of a product; (heads, KV heads) of attention; chunk and sequences of one model's attention, in the
- *         order of a hash; message sizes of all-reduces in their own order); every second one is kept from the fit.
+ *         order of a hash; message sizes of all-reduces in their own order; shapes of nearfar-kernels without their batch, by size); every second one
+ *         is kept from the fit.
  * Cached: a benchmark that repeats one operation finds its data in the L2 cache when they fit. Products of aiconfigurator: six copies of the
  *         layer ran in turn; their weights are cold when the six exceed twice the cache. Decode attention and element-wise passes: cached when
  *         their data fill at most 70 % of it.
@@ -29,6 +31,7 @@
 #include <stdint.h>
 
 #include "base/csv.h"
+#include "perf/kernel_file.h"
 #include "perf/llm.h"
 #include "perf/operator.h"
 
@@ -40,6 +43,11 @@ enum nf_operation {
     NF_OPERATION_ALLREDUCE,
     NF_OPERATION_ELEMENTWISE,
     NF_OPERATION_MIXED, /* prefill and decode attention in one step */
+    NF_OPERATION_QUANTIZE,
+    NF_OPERATION_CONVOLUTION,
+    NF_OPERATION_COPY,   /* over PCIe */
+    NF_OPERATION_LAUNCH, /* of kernels */
+    NF_OPERATION_OTHER,  /* measured, but nothing that the models have */
     NF_OPERATIONS
 };
 
@@ -57,13 +65,17 @@ struct nf_sample {
         struct nf_prefill_shape prefill;
         struct nf_decode_shape decode;
         struct nf_pass_shape pass;
-        double bytes; /* of an all-reduce */
+        struct nf_work_shape work; /* of a convolution */
+        double bytes;              /* of an all-reduce, of a copy */
+        double kernels;            /* of a launch */
     } shape;
-    unsigned ranks;                /* of an all-reduce */
+    unsigned ranks; /* of an all-reduce */
+    unsigned which; /* of a copy (enum nf_copy) or a launch (enum nf_launch) */
     struct nf_decode_shape beside; /* MIXED: `shape.prefill` and this */
     double seconds;
     uint64_t site;
-    size_t row; /* of the file, from 0 */
+    uint64_t order; /* of the sites; 0: that of a hash */
+    size_t row;     /* of the file, from 0 */
     int line;
     bool is_held_out;
     const char *not_predicted; /* why it is outside what is modelled; NULL: it is not */
@@ -73,7 +85,11 @@ struct nf_samples {
     struct nf_csv csv;
     struct nf_sample *items; /* one a row */
     size_t count;
+    const struct nf_kernel_file *kernels; /* NULL: another kind of file */
 };
+
+/* Why rows of a clock that dropped take no part. */
+extern const char nf_samples_slowed[];
 
 /* `arch`: the model whose layers were measured; needed for LLMServingSim's tables only (NULL otherwise). */
 NF_MUST_CHECK enum nf_status

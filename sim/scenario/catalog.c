@@ -318,12 +318,14 @@ const struct nf_llm_arch *nf_catalog_llm(const struct nf_catalog *c, const char 
 const struct nf_calibration *nf_catalog_calibration(const struct nf_catalog *c,
                                                     const char *device)
 {
+    const struct nf_calibration *found = NULL;
     for (size_t i = 0; i < c->profile_count; i++) {
-        if (strcmp(c->calibrations[i].device, device) == 0) {
-            return &c->calibrations[i];
+        const struct nf_calibration *k = &c->calibrations[i];
+        if (strcmp(k->device, device) == 0 && (!found || k->is_own)) {
+            found = k;
         }
     }
-    return NULL;
+    return found;
 }
 
 const struct nf_calibration *nf_catalog_profile(const struct nf_catalog *c,

@@ -43,7 +43,7 @@ const struct nf_diffusion_model *nf_catalog_diffusion(const struct nf_catalog *c
                                                       const char *name,
                                                       struct nf_diffusion_job *job);
 
-/* The profile of a device; NULL when it has none. */
+/* The profile of a device; of several, the one with its name. NULL when it has none. */
 const struct nf_calibration *nf_catalog_calibration(const struct nf_catalog *c,
                                                     const char *device);
 

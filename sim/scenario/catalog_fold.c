@@ -189,6 +189,28 @@ static double known(double x, double otherwise)
     return isnan(x) ? otherwise : x;
 }
 
+/* Absent figures are NAN, and compare as false. */
+static void check_range(struct nf_load *load, struct nf__curve_entry *e)
+{
+    if (e->shortest >= e->longest) { /* false for NAN: no range given */
+        (void)nf_object_error(load, &e->cite.at, "shortest", NF_E_IMPOSSIBLE, NULL,
+                              "an empty range: the shortest fitted time is %g s, the "
+                              "longest %g s",
+                              e->shortest, e->longest);
+    }
+    if (isnan(e->shortest) != isnan(e->longest)) {
+        (void)nf_object_error(load, &e->cite.at,
+                              isnan(e->shortest) ? "longest" : "shortest", NF_E_KEY, NULL,
+                              "half a range: shortest and longest stand together");
+    }
+    if (e->error_p90 < e->error_median) {
+        (void)nf_object_error(load, &e->cite.at, "error_p90", NF_E_IMPOSSIBLE, NULL,
+                              "the 90th percentile of the errors, %g %%, is below their "
+                              "median, %g %%",
+                              100 * e->error_p90, 100 * e->error_median);
+    }
+}
+
 static struct nf_curve curve(struct nf_load *load, struct nf__curve_entry *e,
                              enum nf_provenance *weakest)
 {
@@ -196,16 +218,11 @@ static struct nf_curve curve(struct nf_load *load, struct nf__curve_entry *e,
         return (struct nf_curve){0};
     }
     *weakest = weaker(*weakest, e->cite.origin);
-    if (e->shortest >= e->longest) { /* false for NAN: no range given */
-        (void)nf_object_error(load, &e->cite.at, "shortest", NF_E_IMPOSSIBLE, NULL,
-                              "an empty range: the shortest fitted time is %g s, the "
-                              "longest %g s",
-                              e->shortest, e->longest);
-    }
+    check_range(load, e);
     const struct nf_curve *c = &e->curve;
     return (struct nf_curve){.t0_s = c->t0_s,
                              .ec = known(c->ec, 0),
-                             .em = c->em,
+                             .em = known(c->em, 0),
                              .p = known(c->p, 1),
                              .extra = known(c->extra, 0),
                              .t0_log_s = known(c->t0_log_s, 0),
@@ -221,7 +238,11 @@ static struct nf_curve curve(struct nf_load *load, struct nf__curve_entry *e,
                              .tile_s = known(c->tile_s, 0),
                              .query_head_s = known(c->query_head_s, 0),
                              .doubling_s = known(c->doubling_s, 0),
-                             .cache_speedup = known(c->cache_speedup, 0)};
+                             .cache_speedup = known(c->cache_speedup, 0),
+                             .bus_bandwidth = known(e->bus_bandwidth, 0),
+                             .each_s = known(c->each_s, 0),
+                             .shortest_s = known(e->shortest, 0),
+                             .longest_s = known(e->longest, 0)};
 }
 
 static void fold_allreduce(struct nf_load *load, struct nf__profile_entry *e,
@@ -241,8 +262,10 @@ static void fold_allreduce(struct nf_load *load, struct nf__profile_entry *e,
                                   r[i].cite.at.name);
             continue;
         }
-        k->allreduce[index] = (struct nf_allreduce){r[i].curve.t0_s, r[i].bus_bandwidth,
-                                                    known(r[i].curve.two_shot_s, 0)};
+        check_range(load, &r[i]);
+        k->allreduce[index] = (struct nf_allreduce){
+            r[i].curve.t0_s, r[i].bus_bandwidth, known(r[i].curve.two_shot_s, 0),
+            known(r[i].shortest, 0), known(r[i].longest, 0)};
         k->provenance = weaker((int)k->provenance, r[i].cite.origin);
     }
 }
@@ -290,6 +313,14 @@ void nf__catalog_fold_profile(struct nf_load *load, const struct nf_catalog *c,
     k->encoder_attention = curve(load, &e->encoder, &ignored);
     k->elementwise = curve(load, &e->elementwise, &k->provenance);
     k->network = curve(load, &e->network, &ignored);
+    k->quantize = curve(load, &e->quantize, &ignored);
+    k->convolution = curve(load, &e->convolution, &ignored);
+    for (int i = 0; i < NF_COPIES; i++) {
+        k->copy[i] = curve(load, &e->pcie.of[i], &ignored);
+    }
+    for (int i = 0; i < NF_LAUNCHES; i++) {
+        k->launch[i] = curve(load, &e->launch.of[i], &ignored);
+    }
     if (has(&e->long_attention)) {
         k->long_attention_ec = e->long_attention.curve.ec;
     }
@@ -300,12 +331,34 @@ void nf__catalog_fold_profile(struct nf_load *load, const struct nf_catalog *c,
     }
 }
 
+/* Is the profile called as its device is? "h200" is the H200's own, "h200-measured" another one. */
+static bool is_called_as(const struct nf__profile_entry *e, const char *device)
+{
+    const struct nf_device d = {.name = device};
+    return strlen(e->at.name) == strlen(device) && nf_device_is_named(&d, e->at.name);
+}
+
+/* Of several profiles of a device, the one with its name is the device's own. */
 static void check_one_each(struct nf_load *load, const struct nf_catalog *c,
                            struct nf__profile_entry *e)
 {
-    for (size_t i = 0; &c->profiles[i] != e; i++) {
-        if (strcmp(c->profiles[i].device, e->device) == 0) {
+    const char *const *names = c->names[NF__DEVICES];
+    for (size_t i = 0; names[i]; i++) {
+        if (is_called_as(e, names[i]) && strcmp(names[i], e->device) != 0) {
             (void)nf_object_error(load, &e->at, "device", NF_E_KEY, NULL,
+                                  "profile %s is called after %s, but is for %s",
+                                  e->at.name, names[i], e->device);
+        }
+    }
+    bool has_own = false;
+    for (size_t i = 0; i < c->profile_count; i++) {
+        has_own = has_own || (strcmp(c->profiles[i].device, e->device) == 0 &&
+                              is_called_as(&c->profiles[i], e->device));
+    }
+    for (size_t i = 0; &c->profiles[i] != e && !has_own; i++) {
+        if (strcmp(c->profiles[i].device, e->device) == 0) {
+            (void)nf_object_error(load, &e->at, "device", NF_E_KEY,
+                                  "name the one that counts after the device",
                                   "profile %s is for %s, too", c->profiles[i].at.name,
                                   e->device);
         }
@@ -340,6 +393,7 @@ void nf__catalog_fold(struct nf_load *load, struct nf_catalog *c)
         NF_NEW_ARRAY(load->arena, c->profile_count + 1, struct nf_calibration);
     for (size_t i = 0; i < c->profile_count; i++) {
         nf__catalog_fold_profile(load, c, &c->profiles[i], &c->calibrations[i]);
+        c->calibrations[i].is_own = is_called_as(&c->profiles[i], c->profiles[i].device);
         check_one_each(load, c, &c->profiles[i]);
     }
 }

@@ -107,6 +107,16 @@ struct nf__curve_entry {
     int64_t rows;
 };
 
+struct nf__copy_entry {
+    struct nf_object at;
+    struct nf__curve_entry of[NF_COPIES];
+};
+
+struct nf__launch_entry {
+    struct nf_object at;
+    struct nf__curve_entry of[NF_LAUNCHES];
+};
+
 struct nf__gemm_entry {
     struct nf_object at;
     struct nf__curve_entry of[NF_PRECISIONS];
@@ -118,7 +128,10 @@ struct nf__profile_entry {
     struct nf_list sources;
     const char *device, *about;
     struct nf__gemm_entry gemm;
-    struct nf__curve_entry prefill, decode, encoder, elementwise, network, long_attention;
+    struct nf__curve_entry prefill, decode, encoder, elementwise, network, long_attention,
+        quantize, convolution;
+    struct nf__copy_entry pcie;
+    struct nf__launch_entry launch;
     struct nf_list allreduce; /* struct nf__curve_entry, by number of devices */
     struct nf__figure mixed_factor;
 };

@@ -67,6 +67,14 @@ static const struct nf_field decode_fields[] = {
     FITTED,
     CITE};
 static const struct nf_field elementwise_fields[] = {T0, EM, SPEEDUP, FITTED, CITE};
+static const struct nf_field quantize_fields[] = {T0, EM, FITTED, CITE};
+static const struct nf_field copy_fields[] = {T0,
+                                              CURVE("bandwidth", bus_bandwidth,
+                                                    NF_DIM_BANDWIDTH, 0, 1e15,
+                                                    NF_REQUIRED | NF_ABOVE_LOW),
+                                              FITTED, CITE};
+static const struct nf_field launch_fields[] = {
+    T0, CURVE("each", curve.each_s, NF_DIM_TIME, 0, 1, NF_REQUIRED), FITTED, CITE};
 static const struct nf_field long_attention_fields[] = {EC, CITE};
 static const struct nf_field allreduce_fields[] = {
     T0,
@@ -82,6 +90,10 @@ static const struct nf_table network = CURVE_TABLE("network", network_fields);
 static const struct nf_table decode = CURVE_TABLE("decode attention", decode_fields);
 static const struct nf_table elementwise =
     CURVE_TABLE("element-wise pass", elementwise_fields);
+static const struct nf_table quantize = CURVE_TABLE("quantising pass", quantize_fields);
+static const struct nf_table convolution = CURVE_TABLE("convolution", network_fields);
+static const struct nf_table copy_curve = CURVE_TABLE("copy over PCIe", copy_fields);
+static const struct nf_table launch_curve = CURVE_TABLE("launch", launch_fields);
 static const struct nf_table long_attention =
     CURVE_TABLE("long attention", long_attention_fields);
 static const struct nf_table allreduce = CURVE_TABLE("all-reduce", allreduce_fields);
@@ -96,6 +108,29 @@ static const struct nf_field precision_fields[] = {
     IN("fp8", NF_FP8),   IN("int8", NF_INT8), IN("int4", NF_INT4)};
 static const struct nf_table precision_table =
     NF_TABLE("matrix products", "By precision.", struct nf__gemm_entry, precision_fields);
+
+#define COPY(name, c)                                                                    \
+    {                                                                                    \
+        .key = (name), .kind = NF_FIELD_MAP, .table = &copy_curve,                       \
+        .offset = offsetof(struct nf__copy_entry, of[c]), .help = "Constants."           \
+    }
+static const struct nf_field pcie_fields[] = {
+    COPY("to_device", NF_COPY_TO_DEVICE), COPY("to_host", NF_COPY_TO_HOST),
+    COPY("to_device_pageable", NF_COPY_TO_DEVICE_PAGEABLE),
+    COPY("to_host_pageable", NF_COPY_TO_HOST_PAGEABLE)};
+static const struct nf_table pcie_table =
+    NF_TABLE("copies over PCIe", "By direction and memory of the host.",
+             struct nf__copy_entry, pcie_fields);
+
+#define LAUNCH(name, l)                                                                  \
+    {                                                                                    \
+        .key = (name), .kind = NF_FIELD_MAP, .table = &launch_curve,                     \
+        .offset = offsetof(struct nf__launch_entry, of[l]), .help = "Constants."         \
+    }
+static const struct nf_field launches_fields[] = {LAUNCH("kernels", NF_LAUNCH_KERNELS),
+                                                  LAUNCH("graph", NF_LAUNCH_GRAPH)};
+static const struct nf_table launches_table = NF_TABLE(
+    "launches", "One by one, or as one graph.", struct nf__launch_entry, launches_fields);
 
 #define CLASS(name, table_, member)                                                      \
     {                                                                                    \
@@ -133,6 +168,10 @@ static const struct nf_field profile_fields[] = {
     CLASS("decode_attention", &decode, decode),
     CLASS("encoder_attention", &prefill, encoder),
     CLASS("elementwise", &elementwise, elementwise),
+    CLASS("quantize", &quantize, quantize),
+    CLASS("convolution", &convolution, convolution),
+    CLASS("pcie", &pcie_table, pcie),
+    CLASS("launch", &launches_table, launch),
     CLASS("network", &network, network),
     CLASS("long_attention", &long_attention, long_attention),
     {.key = "allreduce",

@@ -1,0 +1,56 @@
+/*
+ * kernel_file.h - the measurement file of nearfar-kernels: rows as they stand in it.
+ *
+ * What:   a CSV file with a line before it that names the format and one after it that counts the rows and carries the FNV-1a hash of
+ *         everything before. kernels/README.md describes its columns.
+ * Why:    kernels/ and sim/ share no code; the file is all that passes between them, so that everything that can be wrong with one is
+ *         found here: a file cut in half or changed by hand, several devices, another device, figures that are none, times in another unit.
+ * Owner:  everything lives in the arena.
+ * Units:  s.
+ * Errors: NF_E_SYNTAX (another format, cut off, changed), NF_E_KEY (columns, a row measured twice), NF_E_TYPE, NF_E_RANGE (not a number;
+ *         time and rate of a row contradict each other), NF_E_REFERENCE (devices), each with row and column.
+ */
+#ifndef NF_PERF_KERNEL_FILE_H
+#define NF_PERF_KERNEL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/csv.h"
+#include "perf/device.h"
+
+struct nf_kernel_row {
+    const char *op, *version, *dtype, *shape, *cache;
+    bool is_composed; /* a whole: never for fits */
+    bool is_slowed;   /* the clock dropped or was held back */
+    bool is_hot;      /* its data stayed in the L2 cache */
+    double seconds, flop, bytes;
+};
+
+struct nf_kernel_file {
+    struct nf_csv csv;
+    struct nf_kernel_row *rows; /* csv.rows */
+    const char *device, *driver, *toolkit, *code;
+    double multiprocessors, memory_bytes;
+    bool is_synthetic; /* made by a formula: says so in its flags */
+};
+
+/* Whether the file at `path` says that it is one (false, too, when it cannot be read). */
+bool nf_kernel_file_is(const char *path);
+
+NF_MUST_CHECK enum nf_status nf_kernel_file_read(const char *path, struct nf_arena *arena,
+                                                 struct nf_diags *diags,
+                                                 struct nf_kernel_file *out);
+
+/* Was it measured on this device? NF_E_REFERENCE (its name) or NF_E_IMPOSSIBLE (multiprocessors, memory) otherwise. */
+NF_MUST_CHECK enum nf_status nf_kernel_file_check_device(const struct nf_kernel_file *f,
+                                                         const struct nf_device *device,
+                                                         struct nf_diags *diags);
+
+/* The value of `key` in a row's shape ("m=128 n=4096"): a number; false when there is none. */
+bool nf_kernel_number(const struct nf_kernel_row *r, const char *key, double *out);
+/* The same as text; NULL: none. */
+const char *nf_kernel_word(const struct nf_kernel_row *r, const char *key,
+                           struct nf_arena *arena);
+
+#endif

@@ -1,0 +1,321 @@
+/* samples_kernels.c - from the rows of nearfar-kernels to operations that the models have. */
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "perf/samples_part.h"
+
+const char nf_samples_slowed[] = "the clock dropped while it was measured";
+
+static const char is_composed[] = "a whole, not an operation: validate composed";
+static const char is_slower[] = "a slower version of a shape that is here";
+static const char is_library[] = "an own kernel, where the library was measured";
+static const char is_alone[] = "launched alone, where launches in a row were measured";
+static const char is_in_cache[] = "its data stayed in the L2 cache";
+static const char is_unknown[] = "nothing that the models have";
+
+struct reader {
+    const struct nf_kernel_file *f;
+    const struct nf_device *device;
+    struct nf_diags *diags;
+    struct nf_samples *out;
+    int shape_column;
+    const struct nf_kernel_row *row; /* at hand */
+    size_t index;
+};
+
+/* The values of the keys; false, with an entry, when one is missing. */
+static bool take(struct reader *r, const char *const *keys, double *values)
+{
+    for (int i = 0; keys[i]; i++) {
+        if (!nf_kernel_number(r->row, keys[i], &values[i])) {
+            (void)nf_csv_error(
+                &r->f->csv, r->index, r->shape_column, NF_E_TYPE, r->diags,
+                "row %zu: %s needs %s=NUMBER in its shape, found \"%.60s\"", r->index + 1,
+                r->row->op, keys[i], r->row->shape);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_precision(const char *word, enum nf_precision *out)
+{
+    for (int p = 0; p < NF_PRECISIONS; p++) {
+        if (strcmp(nf_precision_name((enum nf_precision)p), word) == 0) {
+            *out = (enum nf_precision)p;
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t mix(const double *values, int count)
+{
+    uint64_t h = 0;
+    for (int i = 0; i < count; i++) {
+        h = nf_hash_mix(h, (uint64_t)values[i]);
+    }
+    return h;
+}
+
+/* ---- one function an operation ---- */
+
+static void take_gemm(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"n", "k", "m", NULL};
+    double x[3];
+    s->operation = NF_OPERATION_GEMM;
+    if (!find_precision(r->row->dtype, &s->precision) ||
+        !(r->device->peak[s->precision] > 0)) {
+        s->not_predicted = "the device has no units for this precision";
+        return;
+    }
+    if (take(r, keys, x)) {
+        s->shape.gemm =
+            (struct nf_gemm_shape){.m = x[2],
+                                   .n = x[0],
+                                   .k = x[1],
+                                   .matrices = 1,
+                                   .weight_bytes = nf_precision_bytes(s->precision)};
+        s->site = mix(x, 2);
+        s->order = (uint64_t)(x[0] * x[1]);
+    }
+}
+
+static void take_prefill(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"queries", "context", "heads",  "kv_heads",
+                                       "dim",     "batch",   "causal", NULL};
+    double x[7];
+    s->operation = NF_OPERATION_PREFILL;
+    if (!take(r, keys, x)) {
+        return;
+    }
+    double tokens = x[5] * x[0];
+    bool is_causal = x[6] > 0;
+    s->operation = is_causal ? NF_OPERATION_PREFILL : NF_OPERATION_ENCODER;
+    s->shape.prefill = (struct nf_prefill_shape){
+        .pairs = tokens * (x[1] + (is_causal ? x[0] / 2 : x[0])),
+        .tokens = tokens,
+        .context = x[5] * x[1],
+        .longest = x[1] + x[0],
+        .heads = x[2],
+        .kv_heads = x[3],
+        .head_dim = x[4],
+        .kv_bytes = 2};
+    s->site = mix(x, 5);
+    s->order = (uint64_t)(x[0] * (x[1] + x[0]) * x[2]);
+}
+
+static void take_decode(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"context", "heads", "kv_heads",
+                                       "dim",     "batch", NULL};
+    double x[5];
+    s->operation = NF_OPERATION_DECODE;
+    if (take(r, keys, x)) {
+        s->shape.decode = (struct nf_decode_shape){.sequences = x[4],
+                                                   .context = x[4] * x[0],
+                                                   .heads = x[1],
+                                                   .kv_heads = x[2],
+                                                   .head_dim = x[3],
+                                                   .kv_bytes = 2};
+        s->site = mix(x, 4);
+        s->order = (uint64_t)(x[0] * x[2]);
+    }
+}
+
+static void take_pass(struct reader *r, struct nf_sample *s)
+{
+    double width = 0;
+    s->operation = strcmp(r->row->op, "quantize") == 0 ? NF_OPERATION_QUANTIZE
+                                                       : NF_OPERATION_ELEMENTWISE;
+    s->shape.pass = (struct nf_pass_shape){r->row->bytes, false};
+    (void)nf_kernel_number(r->row, "width", &width);
+    s->site = nf_hash_mix(nf_hash_name(r->row->op), (uint64_t)width);
+    if (!(r->row->bytes > 0)) {
+        s->not_predicted = "it does not say how many bytes it moves";
+    }
+}
+
+static void take_convolution(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"height", "channels", "filters",
+                                       "kernel", "stride",   NULL};
+    double x[5];
+    s->operation = NF_OPERATION_CONVOLUTION;
+    if (take(r, keys, x)) {
+        s->shape.work = (struct nf_work_shape){r->row->flop, r->row->bytes};
+        s->site = mix(x, 5);
+        s->order = (uint64_t)(x[1] * x[2] * x[3] * x[3]);
+        s->not_predicted = r->row->flop > 0 && r->row->bytes > 0
+                               ? NULL
+                               : "it does not say its work and bytes";
+    }
+}
+
+static void take_allreduce(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"ranks", "bytes", NULL};
+    double x[2];
+    s->operation = NF_OPERATION_ALLREDUCE;
+    if (take(r, keys, x)) {
+        s->ranks = (unsigned)x[0];
+        s->shape.bytes = x[1];
+        s->site = (uint64_t)x[1];
+        s->not_predicted =
+            x[0] != 2 && x[0] != 4 && x[0] != 8 ? "2, 4 and 8 devices are modelled"
+            : x[1] > NF__MESSAGE_MAX            ? "a larger message than an iteration has"
+                                                : NULL;
+    }
+}
+
+static void take_copy(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"bytes", NULL};
+    s->operation = NF_OPERATION_COPY;
+    if (take(r, keys, &s->shape.bytes)) {
+        bool to_host = strstr(r->row->op, "d2h") != NULL;
+        bool is_pageable = strstr(r->row->version, "pageable") != NULL;
+        s->which =
+            (to_host ? NF_COPY_TO_HOST : NF_COPY_TO_DEVICE) + (is_pageable ? 2U : 0U);
+        s->site = s->order = (uint64_t)s->shape.bytes;
+    }
+}
+
+static void take_launch(struct reader *r, struct nf_sample *s)
+{
+    static const char *const keys[] = {"kernels", NULL};
+    s->operation = NF_OPERATION_LAUNCH;
+    if (take(r, keys, &s->shape.kernels)) {
+        s->which = strstr(r->row->version, "graph") != NULL ? NF_LAUNCH_GRAPH
+                                                            : NF_LAUNCH_KERNELS;
+        s->site = s->order = (uint64_t)s->shape.kernels;
+    }
+}
+
+static const struct {
+    const char *op;
+    void (*take)(struct reader *r, struct nf_sample *s);
+} operations[] = {{"gemm", take_gemm},           {"gemm_lt", take_gemm},
+                  {"prefill", take_prefill},     {"decode", take_decode},
+                  {"rmsnorm", take_pass},        {"rotary", take_pass},
+                  {"swiglu", take_pass},         {"residual", take_pass},
+                  {"quantize", take_pass},       {"conv2d", take_convolution},
+                  {"allreduce", take_allreduce}, {"pcie_h2d", take_copy},
+                  {"pcie_d2h", take_copy},       {"launch", take_launch}};
+
+static void take_row(struct reader *r, struct nf_sample *s)
+{
+    *s = (struct nf_sample){.operation = NF_OPERATION_OTHER,
+                            .seconds = r->row->seconds,
+                            .row = r->index,
+                            .line = r->f->csv.lines[r->index],
+                            .not_predicted = is_unknown};
+    if (r->row->is_composed) {
+        s->not_predicted = is_composed;
+        return;
+    }
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        if (strcmp(operations[i].op, r->row->op) == 0) {
+            s->not_predicted = NULL;
+            operations[i].take(r, s);
+        }
+    }
+    if (r->row->is_hot && !s->not_predicted) {
+        s->not_predicted = is_in_cache;
+    }
+    if (r->row->is_slowed && s->not_predicted != is_unknown) {
+        s->not_predicted = nf_samples_slowed;
+    }
+}
+
+/* ---- one row for each shape ---- */
+
+static bool is_library_row(const struct nf_kernel_row *k)
+{
+    return strcmp(k->op, "gemm_lt") == 0;
+}
+
+/* Is there a better row than `i` for what it measured? Says in which way. */
+static const char *better_than(const struct reader *r, size_t i)
+{
+    const struct nf_kernel_row *own = &r->f->rows[i];
+    const struct nf_sample *s = &r->out->items[i];
+    for (size_t j = 0; j < r->out->count; j++) {
+        const struct nf_kernel_row *other = &r->f->rows[j];
+        const struct nf_sample *o = &r->out->items[j];
+        if (j == i || o->operation != s->operation || o->which != s->which ||
+            o->not_predicted == nf_samples_slowed || other->is_composed ||
+            strcmp(own->dtype, other->dtype) != 0) {
+            continue;
+        }
+        if (s->operation == NF_OPERATION_GEMM && is_library_row(other) &&
+            !is_library_row(own)) {
+            return is_library;
+        }
+        if (strcmp(own->shape, other->shape) != 0 ||
+            (s->operation == NF_OPERATION_ELEMENTWISE &&
+             strcmp(own->op, other->op) != 0)) {
+            continue;
+        }
+        if (strcmp(own->cache, "cold") == 0 && strcmp(other->cache, "rotated") == 0) {
+            return is_alone;
+        }
+        bool is_first =
+            other->seconds < own->seconds || (other->seconds == own->seconds && j < i);
+        if (strcmp(own->cache, other->cache) == 0 && is_first) {
+            return is_slower;
+        }
+    }
+    return NULL;
+}
+
+static void choose(struct reader *r, struct nf_arena *arena)
+{
+    const char **why = NF_NEW_ARRAY(arena, r->out->count, const char *);
+    for (size_t i = 0; i < r->out->count; i++) {
+        why[i] = r->out->items[i].not_predicted ? NULL : better_than(r, i);
+    }
+    for (size_t i = 0; i < r->out->count; i++) {
+        if (why[i]) {
+            r->out->items[i].not_predicted = why[i];
+        }
+    }
+}
+
+enum nf_status nf__samples_of_kernels(const char *path, const struct nf_device *device,
+                                      struct nf_arena *arena, struct nf_diags *diags,
+                                      struct nf_samples *out)
+{
+    int errors = diags->errors;
+    struct nf_kernel_file *f = NF_NEW(arena, struct nf_kernel_file);
+    enum nf_status s = nf_kernel_file_read(path, arena, diags, f);
+    if (s == NF_OK) {
+        s = nf_kernel_file_check_device(f, device, diags);
+    }
+    out->csv = f->csv;
+    out->kernels = f;
+    if (s != NF_OK) {
+        return s;
+    }
+    struct reader r = {.f = f,
+                       .device = device,
+                       .diags = diags,
+                       .out = out,
+                       .shape_column = nf_csv_column(&f->csv, "shape")};
+    out->count = f->csv.rows;
+    out->items = NF_NEW_ARRAY(arena, out->count, struct nf_sample);
+    for (size_t i = 0; i < out->count; i++) {
+        r.row = &f->rows[i];
+        r.index = i;
+        take_row(&r, &out->items[i]);
+    }
+    if (diags->errors == errors) {
+        choose(&r, arena);
+        nf__samples_check_times(out, device, nf_csv_column(&f->csv, "median_us"), arena,
+                                diags);
+    }
+    return diags->errors == errors ? NF_OK : nf_diags_status(diags);
+}
