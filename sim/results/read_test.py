@@ -58,9 +58,11 @@ def statistics(values):
     if len(values) == 0:
         return {s: math.nan for s in ["mean", "max", *QUANTILES]}
     ordered = np.sort(values)
-    found = {s: representative(int(ordered[rank(q, len(values)) - 1])) * 1e-9 for s, q in QUANTILES.items()}
+    least, most = int(ordered[0]), int(ordered[-1])
+    found = {s: min(max(representative(int(ordered[rank(q, len(values)) - 1])), least), most) * 1e-9
+             for s, q in QUANTILES.items()}
     found["mean"] = sum(int(v) for v in values) / len(values) * 1e-9
-    found["max"] = int(ordered[-1]) * 1e-9
+    found["max"] = most * 1e-9
     return found
 
 

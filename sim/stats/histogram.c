@@ -135,7 +135,7 @@ double nf_histogram_quantile(const struct nf_histogram *h, double q)
     for (unsigned o = 0; o < OCTAVES; o++) {
         for (size_t b = 0; h->octave[o] != NULL && b < bins_of(o); b++) {
             if (h->octave[o][b] >= left) {
-                return representative(o, b);
+                return fmin(fmax(representative(o, b), (double)h->min), (double)h->max);
             }
             left -= h->octave[o][b];
         }

@@ -5,7 +5,8 @@
  *         wider than 1/1024 of its value. Octaves are allocated at first touch.
  * Percentile, the one written definition of nearfar: the q-quantile of n observations is the observation of rank
  *         max(1, ceil(q n)) (nearest rank, inverted CDF), told as the representative of its bin: the bin's midpoint, or its
- *         value where the bin holds one integer. So a percentile differs from the exact order statistic by at most 1/2048 of it.
+ *         value where the bin holds one integer. It is never told as less than the smallest observation or more than the
+ *         largest, which are known exactly. So a percentile differs from the exact order statistic by at most 1/2048 of it.
  * Owner:  caller owns; nf_histogram_fini frees the octaves.
  * Errors: negative values are our bug.
  */
@@ -73,7 +74,7 @@ double nf_histogram_quantile(const struct nf_histogram *h, double q);
 /* Mean of the exact sum, ns; NAN when empty. */
 double nf_histogram_mean(const struct nf_histogram *h);
 double nf_histogram_sum(const struct nf_histogram *h); /* ns */
-/* What nf_histogram_quantile would return for an order statistic of value v: the representative of v's bin. */
+/* The representative of v's bin: what nf_histogram_quantile returns for an order statistic v, unless that is beyond an extreme. */
 double nf_histogram_representative(int64_t v);
 /* Number of observations <= v up to bin resolution (whole bins below and including v's). */
 uint64_t nf_histogram_count_to(const struct nf_histogram *h, int64_t v);
