@@ -57,6 +57,9 @@ static void add_group(struct nf_json *j, const struct nf_group_report *g)
     add_estimate(j, "wait_mean_s", g->wait_mean_s);
     add_estimate(j, "sojourn_mean_s", g->sojourn_mean_s);
     add_estimate(j, "batch_mean", g->batch_mean);
+    if (!isnan(g->prefix_hit_rate.value)) {
+        add_estimate(j, "prefix_hit_rate", g->prefix_hit_rate);
+    }
     add_estimate(j, "replicas_mean", g->replicas_mean);
     add_estimate(j, "replicas_max", g->replicas_max);
     add_estimate(j, "gpu_hours", g->gpu_hours);

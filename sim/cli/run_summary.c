@@ -161,6 +161,18 @@ static void add_classes(const struct nf_report *r, struct nf_arena *arena,
     nf_text_add(out, "\n");
 }
 
+static void add_prefix_hits(const struct nf_report *r, struct nf_arena *arena,
+                            struct nf_text *out)
+{
+    for (size_t i = 0; i < r->group_count; i++) {
+        const struct nf_group_report *g = &r->groups[i];
+        if (!isnan(g->prefix_hit_rate.value)) {
+            nf_text_printf(out, "  %s: the prefix cache had %s of the prompts' tokens\n",
+                           g->name, percent(g->prefix_hit_rate, arena));
+        }
+    }
+}
+
 static void add_stations(const struct nf_report *r, struct nf_arena *arena,
                          struct nf_text *out)
 {
@@ -205,6 +217,7 @@ static void add_stations(const struct nf_report *r, struct nf_arena *arena,
                     ? "; where there are copies: of one copy, GPU hours and USD of all\n"
                     : "\n");
     nf_columns_print(&t, 2, out);
+    add_prefix_hits(r, arena, out);
     nf_text_add(out, "\n");
 }
 

@@ -118,9 +118,9 @@ void nf__llm_planned_accept(struct nf_world *w, struct nf_station *s, uint32_t r
                                .order = ++e->accepted};
     const struct nf_trace_names *names = source->arrivals.trace_names;
     if (names != NULL && r->trace_row != NF_NONE) {
-        text.names = names->names + names->first[r->trace_row];
-        text.name_count =
-            (uint32_t)(names->first[r->trace_row + 1] - names->first[r->trace_row]);
+        const uint64_t *first = &names->first[r->trace_row];
+        text.names = first[1] > first[0] ? names->names + first[0] : NULL;
+        text.name_count = (uint32_t)(first[1] - first[0]);
         text.name_tokens = names->tokens;
     }
     r->blocks = nf_llm_scheduler_add(&e->scheduler, &text);

@@ -132,6 +132,55 @@ Test(llm_world, a_request_longer_than_the_cache_fails)
     cr_assert_eq(out.classes[0].counts.outcome[NF_COMPLETED], 1);
 }
 
+/* ---- engines of llm_planned.c ---- */
+
+/* Both prompts begin with the same 128 tokens in a cache of 16-token blocks; the second comes when the first is done, and computes 72 of
+ * its 200 tokens. */
+Test(llm_world, tokens_of_a_known_start_are_not_computed)
+{
+    static const uint64_t names[] = {71, 72, 73, 74, 71, 72, 75, 76}, first[] = {0, 4, 8};
+    static const struct nf_trace_names starts = {names, first, 64};
+    static const struct nf_trace_row rows[] = {{0, 200, 1}, {10 * NF_SECOND, 200, 1}};
+    f.hostings[0].llm = nf_fixture_llm(1000, 8, 256);
+    f.hostings[0].llm.has_prefix_cache = true;
+    nf_fixture_arrivals(&f, 0, rows, 2);
+    f.sources[0].arrivals.trace_names = &starts;
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(f.rows[0].ttft,
+                 step((struct nf_llm_batch){
+                     .prefill_tokens = 200, .prefill_pairs = 200 * 100.0, .sampled = 1}));
+    cr_assert_eq(f.rows[1].ttft,
+                 step((struct nf_llm_batch){.prefill_tokens = 72,
+                                            .prefill_context = 128,
+                                            .prefill_pairs = 72 * (128 + 36.0),
+                                            .sampled = 1}));
+    cr_assert_lt(f.rows[1].ttft, f.rows[0].ttft);
+    cr_assert_float_eq(out.stations[0].prefix_hit_rate, 128 / 400.0, 1e-15);
+}
+
+/* One sequence at a time. A takes it; of B (no priority), C (3) and D (1), all there when A ends, D goes first and B last. */
+Test(llm_world, priorities_decide_who_is_next)
+{
+    static const struct nf_trace_row late[] = {{1000, 50, 4}};
+    static const struct nf_trace_row early[] = {{0, 50, 4}};
+    f.hostings[0].llm = nf_fixture_llm(1000, 1, 256);
+    f.hostings[0].llm.by_priority = true;
+    nf_fixture_class(&f, "none", 0);
+    nf_fixture_class(&f, "third", 0)->priority = 3;
+    nf_fixture_class(&f, "first", 0)->priority = 1;
+    nf_fixture_arrivals(&f, 0, early, 1);
+    for (size_t i = 1; i < 4; i++) {
+        nf_fixture_arrivals(&f, i, late, 1);
+    }
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(f.row_count, 4);
+    static const int order[] = {0, 3, 2, 1};
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(f.rows[i].class_ix, order[i], "row %d is of class %d", i,
+                     f.rows[i].class_ix);
+    }
+}
+
 /* No more than max_sequences run; the others wait in the station's queue, in order. */
 Test(llm_world, the_sequence_limit_holds)
 {

@@ -213,6 +213,10 @@ static void station_finish(struct nf_world *w, struct nf_station *s,
     o->rejections = s->rejections;
     o->preemptions = s->preemptions;
     o->iterations = s->iterations;
+    uint64_t asked, hit;
+    o->prefix_hit_rate = nf__llm_prefix_tokens(s, &asked, &hit)
+                             ? ratio((double)hit, (double)asked)
+                             : (double)NAN;
     double lambda_w = (double)s->arrivals / window_s * o->sojourn_mean_s;
     o->little_gap =
         o->in_system_mean > 0 ? (o->in_system_mean - lambda_w) / o->in_system_mean : 0;

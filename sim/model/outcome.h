@@ -79,6 +79,8 @@ struct nf_station_outcome {
     double replicas_mean;
     unsigned replicas_max;
     double gpu_hours;
+    double
+        prefix_hit_rate; /* share of the prompts' tokens that the prefix cache had; NAN without one */
     uint64_t cold_starts;
     uint64_t arrivals, rejections, departures, preemptions, iterations;
     double energy_kwh;

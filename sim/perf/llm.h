@@ -41,6 +41,8 @@ struct nf_llm_engine {
     double sequence_overhead_s; /* s1: host, per sampled sequence */
     double
         request_overhead_s; /* req0: front end, once a request, before its first token */
+    bool prefix_caching;    /* blocks keep their contents until they are needed */
+    bool by_priority;       /* lower numbers first; else first come first served */
 };
 
 /* One iteration's work. Chunks of a step: c_i tokens after ctx_i already computed. */

@@ -146,11 +146,12 @@ static const struct group_metric {
         offsetof(struct nf_station_outcome, field),                                      \
             offsetof(struct nf_group_report, field), how                                 \
     }
-    GROUP_METRIC(utilization, PER_COPY),    GROUP_METRIC(queue_mean, PER_COPY),
-    GROUP_METRIC(in_system_mean, PER_COPY), GROUP_METRIC(batch_mean, PER_COPY),
-    GROUP_METRIC(wait_mean_s, PER_COPY),    GROUP_METRIC(sojourn_mean_s, PER_COPY),
-    GROUP_METRIC(replicas_mean, PER_COPY),  GROUP_METRIC(gpu_hours, SUMMED),
-    GROUP_METRIC(energy_kwh, SUMMED),       GROUP_METRIC(cost_usd, SUMMED),
+    GROUP_METRIC(utilization, PER_COPY),     GROUP_METRIC(queue_mean, PER_COPY),
+    GROUP_METRIC(in_system_mean, PER_COPY),  GROUP_METRIC(batch_mean, PER_COPY),
+    GROUP_METRIC(wait_mean_s, PER_COPY),     GROUP_METRIC(sojourn_mean_s, PER_COPY),
+    GROUP_METRIC(replicas_mean, PER_COPY),   GROUP_METRIC(gpu_hours, SUMMED),
+    GROUP_METRIC(energy_kwh, SUMMED),        GROUP_METRIC(cost_usd, SUMMED),
+    GROUP_METRIC(prefix_hit_rate, PER_COPY),
 #undef GROUP_METRIC
 };
 

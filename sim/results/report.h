@@ -60,6 +60,7 @@ struct nf_group_report {
     struct nf_estimate utilization, queue_mean, in_system_mean, batch_mean;
     struct nf_estimate wait_mean_s, sojourn_mean_s;
     struct nf_estimate replicas_mean, replicas_max;
+    struct nf_estimate prefix_hit_rate; /* value NAN: no prefix cache */
     struct nf_estimate gpu_hours, cold_starts, energy_kwh, cost_usd;
 };
 

@@ -123,8 +123,10 @@ static bool make_trace(struct nf__build *b, struct nf__class *c, struct nf_trace
         d->at.is_broken = true;
         return false;
     }
-    c->arrivals = (struct nf_arrival_spec){
-        .kind = NF_ARRIVAL_TRACE, .trace = trace->rows, .trace_count = trace->count};
+    c->arrivals = (struct nf_arrival_spec){.kind = NF_ARRIVAL_TRACE,
+                                           .trace = trace->rows,
+                                           .trace_count = trace->count,
+                                           .trace_names = trace->names};
     if (c->site != NF__NONE && b->sites[c->site].count > 1) {
         nf_diag_warn(
             b->load.diags, d->at.place, d->at.path,

@@ -189,6 +189,8 @@ static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)
         .max_batched_tokens = (unsigned)e->max_batched_tokens,
         .block_tokens = (unsigned)e->block_tokens,
         .kv_memory = e->kv_memory,
+        .prefix_caching = e->prefix_caching,
+        .by_priority = e->scheduling == 1,
         .kv_blocks = e->kv_blocks == NF_INT_ABSENT ? 0 : (uint64_t)e->kv_blocks,
         .step_overhead_s = e->step_overhead,
         .sequence_overhead_s = e->sequence_overhead,

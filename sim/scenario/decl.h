@@ -97,6 +97,8 @@ struct nf_engine_decl {
     struct nf_object at;
     int64_t max_sequences, max_batched_tokens, block_tokens, kv_blocks;
     double kv_memory, step_overhead, sequence_overhead, request_overhead;
+    bool prefix_caching;
+    int scheduling; /* 0: first come first served, 1: by priority */
 };
 
 struct nf_edge_cost_decl {

@@ -30,6 +30,7 @@ static const struct nf_table queue_table =
     NF_TABLE("queue", "Where requests wait, first come first served.",
              struct nf_queue_decl, queue_fields);
 
+static const char *const schedulings[] = {"fcfs", "priority", NULL};
 #define AT(member) .offset = offsetof(struct nf_engine_decl, member)
 static const struct nf_field engine_fields[] = {
     {.key = "max_sequences",
@@ -59,6 +60,20 @@ static const struct nf_field engine_fields[] = {
      .example = "4000",
      .help =
          "Blocks of the key-value cache of one replica; from the memory when not given."},
+    {.key = "prefix_caching",
+     .kind = NF_FIELD_BOOL,
+     AT(prefix_caching),
+     .fallback = "false",
+     .help =
+         "Blocks keep their contents until they are needed: a prompt that begins like "
+         "an earlier one of a trace with hash_ids is computed from there on only."},
+    {.key = "scheduling",
+     .kind = NF_FIELD_WORD,
+     .words = schedulings,
+     AT(scheduling),
+     .fallback = "fcfs",
+     .help = "First come first served, or by the classes' priority: 1 first, classes "
+             "without one last."},
     {.key = "step_overhead",
      SECONDS,
      AT(step_overhead),

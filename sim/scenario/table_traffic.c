@@ -409,8 +409,9 @@ static const struct nf_field traffic_fields[] = {
      AT(priority),
      .fallback = "0",
      .example = "1",
-     .help = "Where batches form by priority: 1 is served first; 0: the station's "
-             "default."},
+     .help =
+         "Where batches or engines go by priority: 1 is served first; 0: the station's "
+         "default."},
     {.key = "queue_time",
      .kind = NF_FIELD_NUMBER,
      .dimension = NF_DIM_TIME,
@@ -476,8 +477,9 @@ static const struct nf_field stage_fields[] = {
      AT(priority),
      .fallback = "0",
      .example = "1",
-     .help = "Where batches form by priority: 1 is served first; 0: the station's "
-             "default."},
+     .help =
+         "Where batches or engines go by priority: 1 is served first; 0: the station's "
+         "default."},
     {.key = "queue_time",
      .kind = NF_FIELD_NUMBER,
      .dimension = NF_DIM_TIME,

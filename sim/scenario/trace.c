@@ -7,8 +7,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "scenario/trace_part.h"
 
-const char *const nf_trace_formats[] = {"azure-llm", "csv", NULL};
+const char *const nf_trace_formats[] = {"azure-llm", "csv", "mooncake", NULL};
 
 enum {
     BYTES_MAX = 512 * 1024 * 1024,
@@ -16,33 +17,12 @@ enum {
     COLUMNS_MAX = 256
 };
 
-enum column { TIME, INPUT, OUTPUT, COLUMNS };
-
-static const char *const column_names[][COLUMNS] = {
+static const char *const column_names[][NF__TRACE_COLUMNS] = {
     [NF_TRACE_AZURE_LLM] = {"TIMESTAMP", "ContextTokens", "GeneratedTokens"},
     [NF_TRACE_CSV] = {"arrival_s", "input_tokens", "output_tokens"}};
 
-/* A piece of a line. */
-struct cell {
-    const char *text;
-    size_t length;
-};
-
-struct reader {
-    const struct nf_trace_options *options;
-    const char *file, *where;
-    struct nf_diags *diags;
-    const char *line_start;
-    int line;
-    int position[COLUMNS]; /* which column of the file, -1: none */
-    int last_needed;
-    struct nf_trace_row *rows; /* heap */
-    size_t count, cap, in_file;
-    int64_t first_ns, previous_ns, base_ns;
-    int wrong;
-};
-
-static bool wrong(struct reader *r, struct cell cell, const char *what)
+bool nf__trace_wrong(struct nf__trace_reader *r, struct nf__trace_cell cell,
+                     const char *what)
 {
     struct nf_place at = {r->file, r->line, (int)(cell.text - r->line_start) + 1};
     r->wrong++;
@@ -130,7 +110,8 @@ static bool zone(const char **s, const char *end, int64_t *offset_s)
     return true;
 }
 
-static bool parse_timestamp(struct reader *r, struct cell c, int64_t *ns)
+static bool parse_timestamp(struct nf__trace_reader *r, struct nf__trace_cell c,
+                            int64_t *ns)
 {
     const char *s = c.text, *end = c.text + c.length;
     int64_t y, mo, d, h, mi, sec, part = 0, offset_s;
@@ -145,14 +126,16 @@ static bool parse_timestamp(struct reader *r, struct cell c, int64_t *ns)
     }
     if (!ok || !zone(&s, end, &offset_s) || !is_date(y, mo, d) || h > 23 || mi > 59 ||
         sec > 60) {
-        return wrong(r, c, "expected a time such as 2023-11-16 18:17:03.9799600");
+        return nf__trace_wrong(r, c,
+                               "expected a time such as 2023-11-16 18:17:03.9799600");
     }
     *ns = (days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - offset_s) * NF_SECOND +
           part;
     return true;
 }
 
-static bool parse_seconds(struct reader *r, struct cell c, int64_t *ns)
+static bool parse_seconds(struct nf__trace_reader *r, struct nf__trace_cell c,
+                          int64_t *ns)
 {
     const char *s = c.text, *end = c.text + c.length;
     int64_t whole, part = 0;
@@ -175,16 +158,17 @@ static bool parse_seconds(struct reader *r, struct cell c, int64_t *ns)
             return true;
         }
     }
-    return wrong(r, c, "expected seconds, at least 0 and less than 100 years");
+    return nf__trace_wrong(r, c, "expected seconds, at least 0 and less than 100 years");
 }
 
-static bool parse_tokens(struct reader *r, struct cell c, uint32_t *out)
+static bool parse_tokens(struct nf__trace_reader *r, struct nf__trace_cell c,
+                         uint32_t *out)
 {
     const char *s = c.text, *end = c.text + c.length;
     int64_t v;
     if (!digits(&s, end, 1, 10, &v) || s != end || v < 1 || v > 1000000000) {
-        return wrong(r, c,
-                     "expected a number of tokens, at least 1 and at most 1000000000");
+        return nf__trace_wrong(
+            r, c, "expected a number of tokens, at least 1 and at most 1000000000");
     }
     *out = (uint32_t)v;
     return true;
@@ -192,14 +176,14 @@ static bool parse_tokens(struct reader *r, struct cell c, uint32_t *out)
 
 /* ---- lines ---- */
 
-static bool next_cell(const char **s, const char *end, struct cell *c)
+static bool next_cell(const char **s, const char *end, struct nf__trace_cell *c)
 {
     if (*s > end) {
         return false;
     }
     const char *comma = memchr(*s, ',', (size_t)(end - *s));
     const char *stop = comma != NULL ? comma : end;
-    *c = (struct cell){*s, (size_t)(stop - *s)};
+    *c = (struct nf__trace_cell){*s, (size_t)(stop - *s)};
     *s = stop + 1;
     while (c->length > 0 && (c->text[0] == ' ' || c->text[0] == '\t')) {
         c->text++;
@@ -213,7 +197,8 @@ static bool next_cell(const char **s, const char *end, struct cell *c)
 }
 
 /* A first line that names none of the columns: another kind of file. */
-static void tell_no_header(struct reader *r, struct cell line, struct nf_arena *arena)
+static void tell_no_header(struct nf__trace_reader *r, struct nf__trace_cell line,
+                           struct nf_arena *arena)
 {
     const char *const *names = column_names[r->options->format];
     const char *hint = NULL;
@@ -226,23 +211,23 @@ static void tell_no_header(struct reader *r, struct cell line, struct nf_arena *
         hint = "the line with the names of the columns is missing";
     }
     int shown = (int)(line.length < 40 ? line.length : 40);
-    (void)nf_diag_add(r->diags, NF_E_TRACE, (struct nf_place){r->file, r->line, 1},
-                      r->where, hint,
-                      "the first line of a trace of format %s names its columns, %s; "
-                      "found \"%.*s\"%s",
-                      nf_trace_formats[r->options->format],
-                      r->options->format == NF_TRACE_AZURE_LLM
-                          ? nf_arena_printf(arena, "%s, %s and %s", names[TIME],
-                                            names[INPUT], names[OUTPUT])
-                          : names[TIME],
-                      shown, line.text, line.length > 40 ? "..." : "");
+    (void)nf_diag_add(
+        r->diags, NF_E_TRACE, (struct nf_place){r->file, r->line, 1}, r->where, hint,
+        "the first line of a trace of format %s names its columns, %s; "
+        "found \"%.*s\"%s",
+        nf_trace_formats[r->options->format],
+        r->options->format == NF_TRACE_AZURE_LLM
+            ? nf_arena_printf(arena, "%s, %s and %s", names[NF__TRACE_TIME],
+                              names[NF__TRACE_INPUT], names[NF__TRACE_OUTPUT])
+            : names[NF__TRACE_TIME],
+        shown, line.text, line.length > 40 ? "..." : "");
 }
 
-static bool find_columns(struct reader *r, const char *const *header, int count)
+static bool find_columns(struct nf__trace_reader *r, const char *const *header, int count)
 {
     bool has_any = false;
     r->last_needed = 0;
-    for (int k = 0; k < COLUMNS; k++) {
+    for (int k = 0; k < NF__TRACE_COLUMNS; k++) {
         r->position[k] = -1;
         for (int i = 0; i < count; i++) {
             if (strcmp(header[i], column_names[r->options->format][k]) == 0) {
@@ -255,23 +240,24 @@ static bool find_columns(struct reader *r, const char *const *header, int count)
     return has_any;
 }
 
-static bool read_header(struct reader *r, const char *start, const char *end,
+static bool read_header(struct nf__trace_reader *r, const char *start, const char *end,
                         struct nf_arena *arena)
 {
     const char *const *names = column_names[r->options->format];
     const char *header[COLUMNS_MAX + 1] = {NULL};
-    struct cell c;
+    struct nf__trace_cell c;
     int count = 0;
     bool ok = true;
     for (const char *s = start; count < COLUMNS_MAX && next_cell(&s, end, &c); count++) {
         header[count] = nf_arena_strndup(arena, c.text, c.length < 100 ? c.length : 100);
     }
-    if (!find_columns(r, header, count) && nf_text_nearest(names[TIME], header) == NULL) {
-        tell_no_header(r, (struct cell){start, (size_t)(end - start)}, arena);
+    if (!find_columns(r, header, count) &&
+        nf_text_nearest(names[NF__TRACE_TIME], header) == NULL) {
+        tell_no_header(r, (struct nf__trace_cell){start, (size_t)(end - start)}, arena);
         return false;
     }
-    for (int k = 0; k < COLUMNS; k++) {
-        bool is_needed = k == TIME || r->options->format == NF_TRACE_AZURE_LLM;
+    for (int k = 0; k < NF__TRACE_COLUMNS; k++) {
+        bool is_needed = k == NF__TRACE_TIME || r->options->format == NF_TRACE_AZURE_LLM;
         if (r->position[k] < 0 && is_needed) {
             const char *near = nf_text_nearest(names[k], header);
             (void)nf_diag_add(
@@ -286,11 +272,20 @@ static bool read_header(struct reader *r, const char *start, const char *end,
     return ok;
 }
 
-static void keep(struct reader *r, int64_t ns, uint32_t input, uint32_t output)
+bool nf__trace_keep(struct nf__trace_reader *r, struct nf__trace_cell time, int64_t ns,
+                    uint32_t input, uint32_t output)
 {
+    if (r->in_file > 0 && ns < r->previous_ns) {
+        return nf__trace_wrong(
+            r, time,
+            "rows must be in order of time; this one is earlier than the row before");
+    }
+    r->first_ns = r->in_file == 0 ? ns : r->first_ns;
+    r->previous_ns = ns;
+    r->in_file++;
     double offset_ns = r->options->offset_s * 1e9;
     if ((double)(ns - r->first_ns) < offset_ns) {
-        return;
+        return false;
     }
     if (r->base_ns < 0) {
         r->base_ns = ns;
@@ -301,39 +296,40 @@ static void keep(struct reader *r, int64_t ns, uint32_t input, uint32_t output)
                  : scaled < 9.2e18      ? (nf_time)scaled
                                         : NF_TIME_NEVER;
     if (at >= r->options->end) {
-        return;
+        return false;
     }
     if (r->count == r->cap) {
         r->cap = r->cap == 0 ? 4096 : 2 * r->cap;
         r->rows = nf_mem_resize(r->rows, r->cap, sizeof *r->rows);
     }
     r->rows[r->count++] = (struct nf_trace_row){at, input, output};
+    return true;
 }
 
-static void read_row(struct reader *r, const char *start, const char *end)
+static void read_row(struct nf__trace_reader *r, const char *start, const char *end)
 {
-    struct cell cells[COLUMNS] = {{NULL, 0}};
-    struct cell c = {start, 0};
+    struct nf__trace_cell cells[NF__TRACE_COLUMNS] = {{NULL, 0}};
+    struct nf__trace_cell c = {start, 0};
     int64_t ns = 0;
-    uint32_t tokens[COLUMNS] = {0, 1, 1};
+    uint32_t tokens[NF__TRACE_COLUMNS] = {0, 1, 1};
     const char *s = start;
     int i = 0;
     for (; i <= r->last_needed && next_cell(&s, end, &c); i++) {
-        for (int k = 0; k < COLUMNS; k++) {
+        for (int k = 0; k < NF__TRACE_COLUMNS; k++) {
             if (r->position[k] == i) {
                 cells[k] = c;
             }
         }
     }
     if (i <= r->last_needed) {
-        c = (struct cell){start, (size_t)(end - start)};
-        (void)wrong(r, c, "a row with too few columns");
+        c = (struct nf__trace_cell){start, (size_t)(end - start)};
+        (void)nf__trace_wrong(r, c, "a row with too few columns");
         return;
     }
     bool ok = r->options->format == NF_TRACE_AZURE_LLM
-                  ? parse_timestamp(r, cells[TIME], &ns)
-                  : parse_seconds(r, cells[TIME], &ns);
-    for (int k = INPUT; k <= OUTPUT; k++) {
+                  ? parse_timestamp(r, cells[NF__TRACE_TIME], &ns)
+                  : parse_seconds(r, cells[NF__TRACE_TIME], &ns);
+    for (int k = NF__TRACE_INPUT; k <= NF__TRACE_OUTPUT; k++) {
         if (r->position[k] >= 0) {
             ok = parse_tokens(r, cells[k], &tokens[k]) && ok;
         }
@@ -341,19 +337,11 @@ static void read_row(struct reader *r, const char *start, const char *end)
     if (!ok) {
         return;
     }
-    if (r->in_file > 0 && ns < r->previous_ns) {
-        (void)wrong(
-            r, cells[TIME],
-            "rows must be in order of time; this one is earlier than the row before");
-        return;
-    }
-    r->first_ns = r->in_file == 0 ? ns : r->first_ns;
-    r->previous_ns = ns;
-    r->in_file++;
-    keep(r, ns, tokens[INPUT], tokens[OUTPUT]);
+    (void)nf__trace_keep(r, cells[NF__TRACE_TIME], ns, tokens[NF__TRACE_INPUT],
+                         tokens[NF__TRACE_OUTPUT]);
 }
 
-static void read_lines(struct reader *r, const char *text, size_t length,
+static void read_lines(struct nf__trace_reader *r, const char *text, size_t length,
                        struct nf_arena *arena)
 {
     const char *end = text + length;
@@ -367,7 +355,9 @@ static void read_lines(struct reader *r, const char *text, size_t length,
         }
         r->line++;
         r->line_start = s;
-        if (stop > s && !has_header) {
+        if (stop > s && r->options->format == NF_TRACE_MOONCAKE) {
+            nf__trace_json_row(r, s, stop);
+        } else if (stop > s && !has_header) {
             has_header = true;
             if (!read_header(r, s, stop, arena)) {
                 return;
@@ -393,6 +383,22 @@ static void read_lines(struct reader *r, const char *text, size_t length,
     }
 }
 
+static const struct nf_trace_names *names_of(const struct nf__trace_reader *r,
+                                             struct nf_arena *arena)
+{
+    if (r->name_count == 0) {
+        return NULL;
+    }
+    struct nf_trace_names *out = NF_NEW(arena, struct nf_trace_names);
+    uint64_t *names = NF_NEW_ARRAY(arena, r->name_count, uint64_t);
+    uint64_t *first = NF_NEW_ARRAY(arena, r->count + 1, uint64_t);
+    memcpy(names, r->names, r->name_count * sizeof *names);
+    memcpy(first, r->first_name, r->count * sizeof *first);
+    first[r->count] = r->name_count;
+    *out = (struct nf_trace_names){names, first, NF_TRACE_NAME_TOKENS};
+    return out;
+}
+
 enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *options,
                              struct nf_arena *arena, struct nf_diags *diags,
                              struct nf_trace *out)
@@ -400,7 +406,7 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
     int errors = diags->errors;
     struct nf_file_bytes file;
     struct stat st = {0};
-    *out = (struct nf_trace){NULL, 0, 0, false};
+    *out = (struct nf_trace){0};
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
         bool is_there = st.st_mode != 0;
         return nf_diag_add(diags, NF_E_REFERENCE, options->from, options->where,
@@ -416,11 +422,11 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
     }
     struct nf_arena scratch;
     nf_arena_init(&scratch);
-    struct reader r = {.options = options,
-                       .file = nf_arena_strdup(arena, path),
-                       .where = options->where,
-                       .diags = diags,
-                       .base_ns = -1};
+    struct nf__trace_reader r = {.options = options,
+                                 .file = nf_arena_strdup(arena, path),
+                                 .where = options->where,
+                                 .diags = diags,
+                                 .base_ns = -1};
     enum nf_status s =
         nf_file_read(path, BYTES_MAX, options->from, &scratch, diags, &file);
     if (s == NF_OK) {
@@ -433,10 +439,15 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
         if (r.count > 0) {
             memcpy(rows, r.rows, r.count * sizeof *rows);
         }
-        *out = (struct nf_trace){rows, r.count, r.in_file,
-                                 r.position[INPUT] >= 0 && r.position[OUTPUT] >= 0};
+        bool has_tokens =
+            options->format == NF_TRACE_MOONCAKE ||
+            (r.position[NF__TRACE_INPUT] >= 0 && r.position[NF__TRACE_OUTPUT] >= 0);
+        *out =
+            (struct nf_trace){rows, r.count, r.in_file, has_tokens, names_of(&r, arena)};
     }
     nf_mem_free(r.rows);
+    nf_mem_free(r.names);
+    nf_mem_free(r.first_name);
     nf_arena_fini(&scratch);
     return s;
 }

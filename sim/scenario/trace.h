@@ -4,6 +4,9 @@
  * What:   azure-llm: columns TIMESTAMP, ContextTokens, GeneratedTokens, found by name; times such as
  *         "2023-11-16 18:17:03.9799600", with "T" or a blank, with or without fraction and zone (Z or +hh:mm).
  *         csv: columns arrival_s, and optionally input_tokens and output_tokens, found by name; other columns are skipped.
+ *         mooncake: a JSON object a line with timestamp (milliseconds), input_length, output_length and optionally hash_ids, which name
+ *         the starts of the prompt of 512, 1024, ... tokens and, last, the whole of it: equal names, equal tokens up to there.
+ * Source: kvcache-ai/Mooncake, FAST25-release/traces (Apache-2.0), for that format.
  * Why:    the files that other tools write are read as they are.
  * Cost:   over 10^6 rows/s; the file and 16 bytes a row are held in memory.
  * Owner:  rows live in the arena.
@@ -21,9 +24,10 @@
 #include "base/diag.h"
 #include "model/spec.h"
 
-enum nf_trace_format { NF_TRACE_AZURE_LLM, NF_TRACE_CSV };
+enum nf_trace_format { NF_TRACE_AZURE_LLM, NF_TRACE_CSV, NF_TRACE_MOONCAKE };
+enum { NF_TRACE_NAME_TOKENS = 512 }; /* of the mooncake format */
 
-/* "azure-llm", "csv", NULL. */
+/* "azure-llm", "csv", "mooncake", NULL. */
 extern const char *const nf_trace_formats[];
 
 struct nf_trace_options {
@@ -38,8 +42,9 @@ struct nf_trace_options {
 struct nf_trace {
     const struct nf_trace_row *rows;
     size_t count;
-    size_t in_file;  /* rows of the file */
-    bool has_tokens; /* the file has both token columns */
+    size_t in_file;                     /* rows of the file */
+    bool has_tokens;                    /* the file has both token columns */
+    const struct nf_trace_names *names; /* what the prompts begin with; NULL: not known */
 };
 
 /* Read `path`. */

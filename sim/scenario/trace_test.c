@@ -180,3 +180,65 @@ Test(trace, seconds_may_have_exponents_but_not_signs_or_infinity)
     cr_assert_eq(diags.errors, 4);
     expect(0, 4, 1, "expected seconds");
 }
+
+/* ---- mooncake ---- */
+
+static const struct nf_trace_options mooncake = {
+    NF_TRACE_MOONCAKE, 1, 0, NF_TIME_NEVER, {"t.yaml", 3, 5}, "traffic.x.arrivals.file"};
+
+/* The first row is cut off by the offset; the third has no names. */
+Test(trace, mooncake_rows_bring_the_names_of_their_starts)
+{
+    struct nf_trace t;
+    struct nf_trace_options o = mooncake;
+    o.offset_s = 0.5;
+    cr_assert_eq(
+        read_text(
+            "{\"timestamp\": 0, \"input_length\": 1, \"output_length\": 1, "
+            "\"hash_ids\": [3]}\n"
+            "{\"output_length\": 52, \"timestamp\": 1500, \"hash_ids\": [7, 8, 9], "
+            "\"input_length\": 1025, \"other\": null}\n"
+            "{\"timestamp\": 1500.25, \"input_length\": 512, \"output_length\": 2}\n"
+            "{\"timestamp\": 2000, \"input_length\": 512, \"output_length\": 2, "
+            "\"hash_ids\": [7]}\n",
+            &o, &t),
+        NF_OK);
+    cr_assert_eq(t.count, 3);
+    cr_assert_eq(t.in_file, 4);
+    cr_assert(t.has_tokens);
+    cr_assert_eq(t.rows[1].at, 250000);
+    cr_assert_eq(t.rows[0].input_tokens, 1025);
+    cr_assert_eq(t.names->tokens, 512);
+    cr_assert_eq(t.names->first[0], 0);
+    cr_assert_eq(t.names->first[1], 3);
+    cr_assert_eq(t.names->first[2], 3);
+    cr_assert_eq(t.names->first[3], 4);
+    cr_assert_eq(t.names->names[0], t.names->names[3]);
+    cr_assert_neq(t.names->names[0], t.names->names[1]);
+}
+
+Test(trace, mooncake_mistakes_are_told_by_line)
+{
+    struct nf_trace t;
+    cr_assert_eq(
+        read_text("{\"timestamp\": 5, \"input_length\": 513, \"output_length\": 1, "
+                  "\"hash_ids\": [3]}\n"
+                  "{\"timestamp\": 5, \"input_length\": 0, \"output_length\": 1}\n"
+                  "{\"timestamp\": -5, \"input_length\": 1, \"output_length\": 1}\n"
+                  "{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1\n"
+                  "{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1}\n"
+                  "{\"timestamp\": 4, \"input_length\": 1, \"output_length\": 1}\n"
+                  "timestamp,input_length\n"
+                  "{\"timestamp\": 9, \"input_length\": 1, \"output_length\": 1, "
+                  "\"hash_ids\": [1.5]}\n",
+                  &mooncake, &t),
+        NF_E_TRACE);
+    expect(0, 1, 1, "one for each 512 tokens");
+    expect(1, 2, 1, "\"input_length\"");
+    expect(2, 3, 1, "\"timestamp\" in milliseconds");
+    expect(3, 4, 1, "not JSON");
+    expect(4, 6, 1, "in order of time");
+    expect(5, 7, 1, "not JSON");
+    expect(6, 8, 1, "whole numbers");
+    cr_assert_eq(diags.count, 7);
+}
