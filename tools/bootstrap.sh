@@ -117,33 +117,7 @@ build() { # preset
 
 # ---- demo ---------------------------------------------------------------------------------------------------------
 
-demo() {
-    local scenario name nearfar=build/bin/nearfar
-    mkdir -p results
-    for scenario in examples/recorded-code article/hybrid-vision; do
-        name=${scenario#*/}
-        say ""
-        say "== $nearfar run scenarios/$scenario.yaml -o results/$name.h5"
-        $nearfar run scenarios/$scenario.yaml -o results/$name.h5 || die 1 "$name did not run"
-        $nearfar plot results/$name.h5 -o results/$name.png || die 1 "$name could not be drawn"
-    done
-    cat <<'TEXT'
-
-What to look at
-  results/recorded-code.png   a recorded hour of code completion, played twice as fast on four H100 replicas:
-                              time to first token against its 500 ms target, queue and utilization over time
-  results/hybrid-vision.png   ten shops that look at camera frames on their own L4, and ask a large model on H200s
-                              in the cloud about one frame in twenty: both latencies, the pool growing, the cost
-  results/*.h5                everything behind the pictures, one row a request (h5ls -r, h5py, xarray)
-
-What to try next
-  build/bin/nearfar run scenarios/examples/recorded-code.yaml --set cloud.pool.replicas.min=2 \
-      --set cloud.pool.replicas.initial=2            does half the pool still meet the target?
-  build/bin/nearfar check --effective scenarios/article/hybrid-vision.yaml      every default that was used
-  build/bin/nearfar schema edge                                                  what an edge node can be
-  build/bin/nearfar validate theory                                              the models against formulas
-TEXT
-}
+demo() { tools/demo.sh build/bin/nearfar results || die 1 "the demo did not run to its end"; }
 
 # ---- tests --------------------------------------------------------------------------------------------------------
 
