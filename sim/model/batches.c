@@ -28,7 +28,7 @@ static bool find_gpu(const struct nf_station *s, struct place *out)
     if (!nf__batch_has_room(s) && s->draining == 0) {
         return false;
     }
-    for (uint32_t i = 0; i < s->replica_count; i++) {
+    for (uint32_t i = 0; i < s->replica_end; i++) {
         if (s->replicas[i].state != NF_REPLICA_READY) {
             continue;
         }
@@ -75,9 +75,7 @@ static void vacate(struct nf_world *w, struct nf_station *s, struct place at)
 /* It came in, and is turned away. */
 static void turn_away(struct nf_world *w, struct nf_station *s, struct nf_request *r)
 {
-    nf_time waited = w->now - r->entered;
-    r->wait += waited;
-    s->wait_ns += (uint64_t)waited;
+    r->wait += w->now - r->entered;
     r->prev = NF_NONE;
     r->next = NF_NONE;
     nf__station_leave(w, s, r);

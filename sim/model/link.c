@@ -78,8 +78,8 @@ static void pipe_plan(struct nf_world *w, struct nf_pipe *p, uint32_t id)
     p->generation++;
     if (p->count > 0) {
         double left_s = (p->heap[0].finish - p->served) * p->count / p->bandwidth;
-        nf_time at = w->now + (nf_time)ceil(fmax(left_s, 0) * 1e9);
-        nf__schedule(w, at, NF_EV_PIPE, id, p->generation);
+        nf_time left = (nf_time)ceil(fmin(fmax(left_s, 0), NF_DELAY_MAX_S) * 1e9);
+        nf__schedule(w, w->now + left, NF_EV_PIPE, id, p->generation);
     }
 }
 

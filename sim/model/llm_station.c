@@ -23,7 +23,7 @@ static uint32_t best_replica(const struct nf_station *s)
     const struct nf_llm_cost *cost = &s->spec->hostings[0].llm;
     uint32_t best = NF_NONE;
     uint32_t fewest = cost->by_priority ? UINT32_MAX : cost->max_sequences;
-    for (uint32_t i = 0; i < s->replica_count; i++) {
+    for (uint32_t i = 0; i < s->replica_end; i++) {
         const struct nf_replica *p = &s->replicas[i];
         if (p->state == NF_REPLICA_READY && p->inside < fewest) {
             best = i;

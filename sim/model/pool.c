@@ -39,22 +39,36 @@ static nf_time draw_startup(struct nf_world *w, struct nf_station *s)
     return nf__delay(seconds);
 }
 
+/* The first that is off starts. */
 static bool start_one(struct nf_world *w, struct nf_station *s)
 {
-    for (uint32_t i = 0; i < s->replica_count; i++) {
-        struct nf_replica *p = &s->replicas[i];
-        if (p->state == NF_REPLICA_OFF) {
-            p->state = NF_REPLICA_STARTING;
-            p->started = w->now;
-            p->generation++;
-            s->starting++;
-            s->cold_starts++;
-            nf__schedule(w, w->now + draw_startup(w, s), NF_EV_REPLICA, s->index,
-                         nf__replica_arg(i, p->generation));
-            return true;
-        }
+    uint32_t i = 0;
+    while (i < s->replica_end && s->replicas[i].state != NF_REPLICA_OFF) {
+        i++;
     }
-    return false;
+    if (i == s->replica_count) {
+        return false;
+    }
+    s->replica_end = i == s->replica_end ? i + 1 : s->replica_end;
+    struct nf_replica *p = &s->replicas[i];
+    p->state = NF_REPLICA_STARTING;
+    p->started = w->now;
+    p->generation++;
+    s->starting++;
+    s->cold_starts++;
+    nf__schedule(w, w->now + draw_startup(w, s), NF_EV_REPLICA, s->index,
+                 nf__replica_arg(i, p->generation));
+    return true;
+}
+
+static void switch_off(struct nf_station *s, struct nf_replica *p)
+{
+    p->state = NF_REPLICA_OFF;
+    p->generation++;
+    while (s->replica_end > 0 &&
+           s->replicas[s->replica_end - 1].state == NF_REPLICA_OFF) {
+        s->replica_end--;
+    }
 }
 
 void nf__pool_replica_ready(struct nf_world *w, uint32_t station, uint64_t arg)
@@ -79,9 +93,7 @@ static bool is_empty(const struct nf_replica *p)
 
 void nf__pool_idle(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
-    struct nf_replica *p = &s->replicas[replica];
-    p->state = NF_REPLICA_OFF;
-    p->generation++;
+    switch_off(s, &s->replicas[replica]);
     s->draining--;
     levels_changed(w, s);
 }
@@ -90,7 +102,7 @@ void nf__pool_idle(struct nf_world *w, struct nf_station *s, uint32_t replica)
 static void stop_one(struct nf_world *w, struct nf_station *s)
 {
     uint32_t best = NF_NONE;
-    for (uint32_t i = 0; i < s->replica_count; i++) {
+    for (uint32_t i = 0; i < s->replica_end; i++) {
         const struct nf_replica *p = &s->replicas[i];
         if (p->state != NF_REPLICA_STARTING && p->state != NF_REPLICA_READY) {
             continue;
@@ -106,8 +118,7 @@ static void stop_one(struct nf_world *w, struct nf_station *s)
     NF_ASSERT(best != NF_NONE);
     struct nf_replica *p = &s->replicas[best];
     if (p->state == NF_REPLICA_STARTING) {
-        p->state = NF_REPLICA_OFF;
-        p->generation++;
+        switch_off(s, p);
         s->starting--;
     } else {
         p->state = NF_REPLICA_DRAINING;
@@ -162,7 +173,7 @@ static struct nf_pod_sample sample(struct nf_world *w, struct nf_station *s, uin
 static void tick_hpa(struct nf_world *w, struct nf_station *s)
 {
     size_t n = 0;
-    for (uint32_t i = 0; i < s->replica_count; i++) {
+    for (uint32_t i = 0; i < s->replica_end; i++) {
         if (s->replicas[i].state != NF_REPLICA_OFF) {
             s->pods[n++] = sample(w, s, i);
         }
@@ -185,11 +196,8 @@ static double inside_integral_s(const struct nf_world *w, const struct nf_statio
 static void tick_kpa(struct nf_world *w, struct nf_station *s)
 {
     double integral = inside_integral_s(w, s);
-    double load = s->spec->scaler.metric == NF_METRIC_QUEUE
-                      ? (double)s->waiting.level
-                      : integral - s->scaler_inside_integral;
+    nf_kpa_record(s->kpa, w->now, integral - s->scaler_inside_integral);
     s->scaler_inside_integral = integral;
-    nf_kpa_record(s->kpa, w->now, load);
     s->scaler_ticks++;
     uint32_t every = (uint32_t)(s->spec->scaler.interval_s + 0.5);
     if (s->scaler_ticks % (every > 0 ? every : 1) == 0) {
@@ -245,6 +253,7 @@ void nf__pool_init(struct nf_world *w, struct nf_station *s)
         s->replicas[i].state = NF_REPLICA_READY;
         s->ready++;
     }
+    s->replica_end = spec->replicas_initial;
     levels_changed(w, s);
     if (spec->kind == NF_STATION_LLM) {
         nf__llm_init(w, s);

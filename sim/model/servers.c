@@ -14,7 +14,7 @@ static inline uint32_t free_replica(const struct nf_station *s)
     if (s->busy.level >= (int64_t)s->ready * s->spec->servers && s->draining == 0) {
         return NF_NONE;
     }
-    for (uint32_t i = 0; i < s->replica_count; i++) {
+    for (uint32_t i = 0; i < s->replica_end; i++) {
         if (is_free(s, &s->replicas[i])) {
             return i;
         }

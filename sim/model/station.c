@@ -114,7 +114,6 @@ void nf__station_cancel(struct nf_world *w, struct nf_request *r)
     if (!was_waiting) {
         nf_level_down(&s->in_service, w->now);
     } else {
-        s->wait_ns += (uint64_t)(w->now - r->entered);
         nf__station_unwait(w, s, r, list);
         if (s->spec->kind == NF_STATION_BATCH) {
             nf__batch_forget(s, r);

@@ -252,7 +252,9 @@ struct nf_station {
     uint64_t sojourn_ns, wait_ns; /* of those that left, that started: sums modulo 2^64 */
     /* replicas */
     struct nf_replica *replicas;
-    uint32_t replica_count; /* = replicas_max */
+    uint32_t
+        replica_count; /* places: replicas_max, twice as many where a scaler lets replicas drain */
+    uint32_t replica_end; /* all from here on are off */
     uint32_t ready, starting, draining;
     uint64_t starts; /* replicas ever started: names their start-up draws */
     /* batches */
@@ -348,11 +350,14 @@ static inline struct nf_request *nf__request(const struct nf_world *w, uint32_t 
     return &w->chunks[ix >> NF_CHUNK_BITS][ix & (NF_CHUNK - 1)];
 }
 
+/* 90 years: see nf__delay. */
+#define NF_DELAY_MAX_S 2.8e9
+
 /* A drawn delay. Heavy tails have draws beyond what time can count: 90 years stand for all longer ones, so that the present (at most 100
  * years) plus two delays stays below the end of nf_time. */
 static inline nf_time nf__delay(double seconds)
 {
-    return nf_time_of_s(seconds < 2.8e9 ? seconds : 2.8e9);
+    return nf_time_of_s(seconds < NF_DELAY_MAX_S ? seconds : NF_DELAY_MAX_S);
 }
 
 static inline void nf__schedule(struct nf_world *w, nf_time at, enum nf_event_kind kind,

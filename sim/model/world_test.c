@@ -25,6 +25,23 @@ static nf_time ms(double x)
     return (nf_time)llround(x * 1e6);
 }
 
+/* Three come together to a server that takes 700 ms, and the gateway gives up after 500 ms: the second and third wait in vain. The mean
+ * wait is of those that were served: 0. */
+Test(world, those_that_give_up_do_not_count_as_waits_for_service)
+{
+    static const struct nf_trace_row rows[] = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}};
+    nf_fixture_model(&f, NF_MODEL_SERVICE)->service = nf_dist_constant(0.7);
+    nf_fixture_station(&f, NF_STATION_SERVERS, 0, 0);
+    f.spec.gateway.timeout = NF_SECOND / 2;
+    nf_fixture_class(&f, "load", 0);
+    nf_fixture_arrivals(&f, 0, rows, 3);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.classes[0].counts.outcome[NF_TIMED_OUT], 3);
+    cr_assert_eq(f.rows[1].wait, ms(500));
+    cr_assert_float_eq(out.stations[0].wait_mean_s, 0, 1e-12);
+    cr_assert_float_eq(out.stations[0].queue_mean, 1e-3, 1e-12);
+}
+
 /* One server, service 300 ms, arrivals at 0, 100, 250, 1000 ms: starts at 0, 300, 600, 1000, so waits 0, 200, 350, 0. */
 Test(world, serves_first_come_first_served)
 {
@@ -164,6 +181,20 @@ Test(world, transfers_share_a_link)
     cr_assert_eq(f.rows[0].class_ix, 1);
     cr_assert(llabs(f.rows[0].latency - ms(200)) <= 2, "%ld", (long)f.rows[0].latency);
     cr_assert(llabs(f.rows[1].latency - ms(400)) <= 2, "%ld", (long)f.rows[1].latency);
+}
+
+/* A transfer that would take longer than time can count is still under way at the end. */
+Test(world, a_transfer_of_ages_does_not_end)
+{
+    static const struct nf_trace_row rows[] = {{0, 0, 0}};
+    nf_fixture_model(&f, NF_MODEL_SERVICE);
+    nf_fixture_station(&f, NF_STATION_SERVERS, 0, 0);
+    f.links[0].bandwidth_up = 1e-3;
+    nf_fixture_class(&f, "load", 0)->up_bytes = 1e15;
+    nf_fixture_arrivals(&f, 0, rows, 1);
+    nf_fixture_run(&f, &out);
+    cr_assert_eq(out.classes[0].counts.offered, 1);
+    cr_assert_eq(f.row_count, 0);
 }
 
 /* Every completed "a" (probability 1) starts a "b", which takes 20 ms: offered when the answer of "a" is there. */
