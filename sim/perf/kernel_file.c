@@ -164,13 +164,14 @@ static const char *find_end(const struct reader *r, const char *text, size_t len
 
 static bool read_table(struct reader *r, const char *path)
 {
-    const char *text;
-    size_t length, first = sizeof format_line - 1;
+    struct nf_file_bytes file;
+    size_t first = sizeof format_line - 1;
     r->f->csv.file = path;
-    if (nf_file_read(path, BYTES_MAX, nowhere, r->arena, &text, &length, r->diags) !=
-        NF_OK) {
+    if (nf_file_read(path, BYTES_MAX, nowhere, r->arena, r->diags, &file) != NF_OK) {
         return false;
     }
+    const char *text = file.data;
+    size_t length = file.length;
     struct nf_sha256 hash;
     nf_sha256_init(&hash);
     nf_sha256_add(&hash, text, length);
