@@ -60,8 +60,8 @@ extern "C" void *nf_host_get(nf_bench *b, size_t bytes)
     if (!nf_ok(b)) {
         return nullptr;
     }
-    void *host = std::malloc(bytes ? bytes : 1);
-    if (!host) {
+    void *host = nullptr; /* structures with tensor maps want 64 bytes */
+    if (posix_memalign(&host, 64, bytes ? bytes : 1) != 0) {
         nf_fail(b, "no memory for %zu bytes", bytes);
         return nullptr;
     }

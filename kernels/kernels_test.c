@@ -18,6 +18,11 @@ Test(kernels, references_hold_against_hand_worked_cases)
     for (int i = 0; i < count; i++) {
         cr_expect(tests[i].holds(), "%s", tests[i].name);
     }
+    tests = nf_selftests_composed(&count);
+    cr_assert(count > 5, "only %d claims", count);
+    for (int i = 0; i < count; i++) {
+        cr_expect(tests[i].holds(), "%s", tests[i].name);
+    }
 }
 
 static struct nf_facts some_facts(void)

@@ -18,6 +18,7 @@ struct nf_selftest {
     bool (*holds)(void);
 };
 const struct nf_selftest *nf_selftests(int *count);
+const struct nf_selftest *nf_selftests_composed(int *count); /* selftest_composed.c */
 
 #ifdef __cplusplus
 }
