@@ -432,14 +432,14 @@ static bool check_bounds(struct nf_fit *f, char *why, size_t cap)
     return false;
 }
 
-/* Messages of all-reduces are always few; where rows may be few, one more than the constants that every fit has. */
+/* Messages of all-reduces are always few; where rows may be few, one more than the constants that every fit has (two: none more). */
 static size_t least_rows(const struct problem *q, enum nf_operation o, bool is_few)
 {
     size_t constants = 0;
     for (size_t i = 0; i < q->parameter_count; i++) {
         constants += !q->parameters[i].is_optional;
     }
-    return is_few                        ? constants + 1
+    return is_few                        ? constants + (constants > 2)
            : o == NF_OPERATION_ALLREDUCE ? LEAST_MESSAGES
                                          : LEAST_SAMPLES;
 }

@@ -164,14 +164,14 @@ static const char *find_end(const struct reader *r, const char *text, size_t len
 
 static bool read_table(struct reader *r, const char *path)
 {
-    struct nf_file_bytes file;
+    struct nf_file_bytes bytes;
     size_t first = sizeof format_line - 1;
     r->f->csv.file = path;
-    if (nf_file_read(path, BYTES_MAX, nowhere, r->arena, r->diags, &file) != NF_OK) {
+    if (nf_file_read(path, BYTES_MAX, nowhere, r->arena, r->diags, &bytes) != NF_OK) {
         return false;
     }
-    const char *text = file.data;
-    size_t length = file.length;
+    const char *text = bytes.data;
+    size_t length = bytes.length;
     struct nf_sha256 hash;
     nf_sha256_init(&hash);
     nf_sha256_add(&hash, text, length);
@@ -254,13 +254,14 @@ static void read_row(struct reader *r, size_t i)
                                 .shape = cell(r, i, SHAPE),
                                 .cache = cell(r, i, CACHE),
                                 .is_composed = strcmp(kind, "composed") == 0,
+                                .is_load = strcmp(kind, "load") == 0,
                                 .is_slowed = has_word(flags, "clock_drop") ||
                                              has_word(flags, "throttled")};
     k->is_hot = strcmp(k->cache, "hot") == 0;
     r->f->is_synthetic = r->f->is_synthetic || has_word(flags, "synthetic");
-    if (!k->is_composed && strcmp(kind, "op") != 0) {
+    if (!k->is_composed && !k->is_load && strcmp(kind, "op") != 0) {
         (void)nf_csv_error(&r->f->csv, i, r->column[KIND], NF_E_REFERENCE, r->diags,
-                           "row %zu: unknown kind \"%.40s\": op or composed", i + 1,
+                           "row %zu: unknown kind \"%.40s\": op, composed or load", i + 1,
                            kind);
     }
     bool ok = nf_csv_number(&r->f->csv, i, r->column[MEDIAN],
@@ -311,9 +312,10 @@ static void read_facts(struct reader *r)
 
 static bool is_same(const struct nf_kernel_row *a, const struct nf_kernel_row *b)
 {
-    return a->is_composed == b->is_composed && strcmp(a->shape, b->shape) == 0 &&
-           strcmp(a->op, b->op) == 0 && strcmp(a->version, b->version) == 0 &&
-           strcmp(a->dtype, b->dtype) == 0 && strcmp(a->cache, b->cache) == 0;
+    return a->is_composed == b->is_composed && a->is_load == b->is_load &&
+           strcmp(a->shape, b->shape) == 0 && strcmp(a->op, b->op) == 0 &&
+           strcmp(a->version, b->version) == 0 && strcmp(a->dtype, b->dtype) == 0 &&
+           strcmp(a->cache, b->cache) == 0;
 }
 
 static void check_twice(struct reader *r)

@@ -22,6 +22,7 @@
 struct nf_kernel_row {
     const char *op, *version, *dtype, *shape, *cache;
     bool is_composed; /* a whole: never for fits */
+    bool is_load;     /* one second of a sustained load: never for fits */
     bool is_slowed;   /* the clock dropped or was held back */
     bool is_hot;      /* its data stayed in the L2 cache */
     double seconds, flop, bytes;

@@ -8,6 +8,8 @@
 const char nf_samples_slowed[] = "the clock dropped while it was measured";
 
 static const char is_composed[] = "a whole, not an operation: validate composed";
+static const char is_load[] = "a second of a sustained load";
+static const char is_tuned[] = "tuned, where the library's own choice was measured";
 static const char is_slower[] = "a slower version of a shape that is here";
 static const char is_library[] = "an own kernel, where the library was measured";
 static const char is_alone[] = "launched alone, where launches in a row were measured";
@@ -202,7 +204,9 @@ static const struct {
                   {"prefill", take_prefill},     {"decode", take_decode},
                   {"rmsnorm", take_pass},        {"rotary", take_pass},
                   {"swiglu", take_pass},         {"residual", take_pass},
-                  {"quantize", take_pass},       {"conv2d", take_convolution},
+                  {"modulate", take_pass},       {"gelu", take_pass},
+                  {"kv_append", take_pass},      {"quantize", take_pass},
+                  {"conv2d", take_convolution},  {"conv2d_cudnn", take_convolution},
                   {"allreduce", take_allreduce}, {"pcie_h2d", take_copy},
                   {"pcie_d2h", take_copy},       {"launch", take_launch}};
 
@@ -213,8 +217,8 @@ static void take_row(struct reader *r, struct nf_sample *s)
                             .row = r->index,
                             .line = r->f->csv.lines[r->index],
                             .not_predicted = is_unknown};
-    if (r->row->is_composed) {
-        s->not_predicted = is_composed;
+    if (r->row->is_composed || r->row->is_load) {
+        s->not_predicted = r->row->is_composed ? is_composed : is_load;
         return;
     }
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
@@ -235,7 +239,13 @@ static void take_row(struct reader *r, struct nf_sample *s)
 
 static bool is_library_row(const struct nf_kernel_row *k)
 {
-    return strcmp(k->op, "gemm_lt") == 0;
+    return strcmp(k->op, "gemm_lt") == 0 || strcmp(k->op, "conv2d_cudnn") == 0;
+}
+
+/* Engines take what the library's heuristic proposes; its tuned algorithms are faster than what they get. */
+static bool is_heuristic(const struct nf_kernel_row *k)
+{
+    return strcmp(k->version, "heuristic") == 0;
 }
 
 /* Is there a better row than `i` for what it measured? Says in which way. */
@@ -248,11 +258,10 @@ static const char *better_than(const struct reader *r, size_t i)
         const struct nf_sample *o = &r->out->items[j];
         if (j == i || o->operation != s->operation || o->which != s->which ||
             o->not_predicted == nf_samples_slowed || other->is_composed ||
-            strcmp(own->dtype, other->dtype) != 0) {
+            other->is_load || strcmp(own->dtype, other->dtype) != 0) {
             continue;
         }
-        if (s->operation == NF_OPERATION_GEMM && is_library_row(other) &&
-            !is_library_row(own)) {
+        if (is_library_row(other) && !is_library_row(own)) {
             return is_library;
         }
         if (strcmp(own->shape, other->shape) != 0 ||
@@ -262,6 +271,12 @@ static const char *better_than(const struct reader *r, size_t i)
         }
         if (strcmp(own->cache, "cold") == 0 && strcmp(other->cache, "rotated") == 0) {
             return is_alone;
+        }
+        if (is_library_row(own) && is_heuristic(own) != is_heuristic(other)) {
+            if (is_heuristic(other)) {
+                return is_tuned;
+            }
+            continue;
         }
         bool is_first =
             other->seconds < own->seconds || (other->seconds == own->seconds && j < i);
