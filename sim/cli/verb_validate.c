@@ -259,8 +259,8 @@ static int run_theory(struct nf_cli *cli)
 
 static int run(struct nf_cli *cli)
 {
-    static const char *const subjects[] = {"theory", "operators", "serving",
-                                           "replay", "dnn",       NULL};
+    static const char *const subjects[] = {"theory", "operators", "serving", "replay",
+                                           "dnn",    "composed",  NULL};
     const char *subject = cli->args.operands[0];
     if (strcmp(subject, "theory") == 0) {
         return run_theory(cli);
@@ -273,7 +273,8 @@ static int run(struct nf_cli *cli)
     const char *nearest = nf_text_nearest(subject, subjects);
     (void)nf_diag_add(&cli->diags, NF_E_USAGE, command_line, "validate",
                       nearest ? nf_arena_printf(&cli->arena, "did you mean %s?", nearest)
-                              : "subjects: theory, operators, serving, replay, dnn",
+                              : "subjects: theory, operators, serving, replay, dnn, "
+                                "composed",
                       "unknown subject \"%s\"", subject);
     return NF_EXIT_INPUT;
 }
@@ -314,7 +315,11 @@ const struct nf_verb nf_verb_validate = {
         "           silicon_ttft_ms, silicon_tpot_ms\n"
         "replay     a folder with requests.jsonl and meta.json of one LLM engine\n"
         "dnn        MLPerf results or latencies, or seconds of generated pictures "
-        "(bench/data)",
+        "(bench/data)\n"
+        "composed   whole layers and networks that nearfar-kernels compose measured; "
+        "their "
+        "times are never\n"
+        "           fitted, only predicted from the profile's operations",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .operands_min = 1,

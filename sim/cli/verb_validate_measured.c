@@ -1,4 +1,4 @@
-/* nearfar validate operators, serving, replay: the models against measured rows. */
+/* nearfar validate operators, serving, replay, dnn, composed: the models against measured rows. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -256,6 +256,8 @@ int nf_cli_validate_measured(struct nf_cli *cli, const char *kind)
     } else if (strcmp(kind, "dnn") == 0) {
         with.data_root = cli->data_root;
         s = nf_measured_dnn(&with, a->operands[1], &cli->arena, &cli->diags, &m);
+    } else if (strcmp(kind, "composed") == 0) {
+        s = nf_measured_composed(&with, a->operands[1], &cli->arena, &cli->diags, &m);
     } else if (strcmp(kind, "serving") == 0) {
         s = nf_measured_serving(&with, a->operands[1], &cli->arena, &cli->diags, &m);
     } else {

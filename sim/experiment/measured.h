@@ -94,6 +94,14 @@ NF_MUST_CHECK enum nf_status nf_measured_serving(const struct nf_measured_with *
                                                  struct nf_diags *diags,
                                                  struct nf_measured *out);
 
+/* Rows of kind composed of a file of nearfar-kernels (kernels/README.md): decoder layers, a small decoder, ResNet-50, a block of a diffusion
+ * transformer, each put together from the profile's operations. */
+NF_MUST_CHECK enum nf_status nf_measured_composed(const struct nf_measured_with *with,
+                                                  const char *file,
+                                                  struct nf_arena *arena,
+                                                  struct nf_diags *diags,
+                                                  struct nf_measured *out);
+
 /* A folder with requests.jsonl and meta.json of one engine (LLMServingSim's bench): times of each request. */
 NF_MUST_CHECK enum nf_status nf_measured_replay(const struct nf_measured_with *with,
                                                 const char *folder,

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "experiment/calibrate.h"
 #include "stats/setup.h"
 
@@ -119,6 +120,37 @@ Test(measured, a_prediction_does_not_change_with_the_measured_value)
     cr_assert_eq(m.rows[0].predicted[0], first);
     cr_assert_eq(m.rows[1].predicted[0], second);
     cr_assert_float_eq(m.rows[1].measured[0], 999.9e-6, 1e-12);
+}
+
+/* One whole of the synthetic file; its time is halved, and the last line is made to fit again. */
+Test(measured, a_whole_is_predicted_without_its_time)
+{
+    const char *path = NF_SOURCE_DIR "/sim/cli/tests/files/kernels/h200-composed.csv";
+    cr_assert_eq(nf_measured_composed(&with, path, &arena, &diags, &m), NF_OK);
+    size_t rows = m.count;
+    double first = m.rows[0].predicted[0], measured = m.rows[0].measured[0];
+    cr_assert(first > 0.5 * measured && first < 2 * measured, "%g of %g", first,
+              measured);
+    struct nf_file_bytes bytes;
+    const struct nf_place nowhere = {NULL, 0, 0};
+    cr_assert_eq(nf_file_read(path, 1 << 20, nowhere, &arena, &diags, &bytes), NF_OK);
+    const char *end = strstr(bytes.data, "# end rows=");
+    cr_assert_not_null(end);
+    char *text = nf_arena_strndup(&arena, bytes.data, (size_t)(end - bytes.data));
+    char *time = strstr(text, ",40,");
+    cr_assert_not_null(time);
+    time[4] = time[4] == '2' ? '3' : '2'; /* the first digit of the time */
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *c = text; *c; c++) {
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    }
+    const char *changed = nf_arena_printf(&arena, "%s# end rows=%zu fnv1a=%016llx\n",
+                                          text, rows, (unsigned long long)hash);
+    path = write_text("rows.csv", changed);
+    cr_assert_eq(nf_measured_composed(&with, path, &arena, &diags, &m), NF_OK);
+    cr_assert_eq(m.count, rows);
+    cr_assert_neq(m.rows[0].measured[0], measured);
+    cr_assert_eq(m.rows[0].predicted[0], first);
 }
 
 /* ---- serving ---- */

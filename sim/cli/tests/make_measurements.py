@@ -128,11 +128,11 @@ def operations():
         for version, rate in (("pinned", 52e9), ("pageable", 12e9)):
             for exponent in range(12, 29, 2):
                 n = 2 ** exponent
-                rows.append(row(op, version, "uint8", f"bytes={n}", (4e-6 if version == "pinned" else 9e-6) + n / rate, 0, float(n),
+                rows.append(row(op, version, "u8", f"bytes={n}", (4e-6 if version == "pinned" else 9e-6) + n / rate, 0, float(n),
                                 cache="none"))
     for version, start, each in (("kernel", 4e-6, 2.1e-6), ("graph", 6e-6, 0.9e-6)):
         for kernels in (1, 2, 8, 32, 128, 512):
-            rows.append(row("launch", version, "none", f"kernels={kernels}", start + kernels * each, cache="none"))
+            rows.append(row("launch", version, "u8", f"kernels={kernels}", start + kernels * each, cache="none"))
     return rows
 
 
@@ -147,7 +147,7 @@ def layer_s(model, ranks, queries, context, decode, decode_context):
          gemm_s(m, 2 * ffn, hidden, "bf16") + gemm_s(m, hidden, ffn, "bf16"))
     t += 2 * pass_s(8 * m * hidden) + pass_s(4 * m * (heads + kv) * 128) + pass_s(6 * m * ffn)
     t += prefill_s(1, queries, context, heads, kv, 1) if queries else 0
-    return t + (decode_s(decode, decode_context, heads, kv) if decode else 0)
+    return t + pass_s(8 * m * kv * 128) + (decode_s(decode, decode_context, heads, kv) if decode else 0)
 
 
 def composed():
@@ -164,16 +164,21 @@ def composed():
         hidden, vocab = MODELS["llama-3.1-8b"][0], MODELS["llama-3.1-8b"][4]
         t = 4 * layer_s("llama-3.1-8b", 1, q, c, d, dc) + gemm_s(d + (q > 0), vocab, hidden, "bf16")
         rows.append(row("decoder", "lt+best", "bf16",
-                        f"model=llama-3.1-8b layers=4 ranks=1 queries={q} context={c} decode={d} decode_context={dc}", 0.99 * t,
-                        kind="composed"))
+                        f"ranks=1 layers=4 hidden=4096 heads=32 kv_heads=8 dim=128 ffn=14336 vocab=128256 "
+                        f"queries={q} context={c} decode={d} decode_context={dc}", 0.99 * t, kind="composed"))
     for batch in (1, 4, 16, 64):
         t = sum(c[5] * conv_s(*conv(batch, c)) for c in RESNET)
         rows.append(row("resnet50", "mma", "fp16", f"batch={batch}", 1.04 * t, kind="composed"))
     for tokens in (4096, 16384, 65536):
         hidden, ffn = 3072, 12288
         t = (gemm_s(tokens, 3 * hidden, hidden, "bf16") + gemm_s(tokens, hidden, hidden, "bf16") + gemm_s(tokens, ffn, hidden, "bf16") +
-             gemm_s(tokens, hidden, ffn, "bf16") + prefill_s(1, tokens, 0, 24, 24, 0) + 6 * pass_s(4 * tokens * hidden))
+             gemm_s(tokens, hidden, ffn, "bf16") + prefill_s(1, tokens, 0, 24, 24, 0) + 2 * pass_s(8 * tokens * hidden) + pass_s(4 * tokens * ffn))
         rows.append(row("diffusion_block", "lt+best", "bf16", f"tokens={tokens} hidden={hidden} heads=24 ffn={ffn}", t, kind="composed"))
+    rows.append(row("gemm_lt", "heuristic", "bf16", "m=16 n=4096 k=4096", gemm_s(16, 4096, 4096, "bf16")))
+    rows.append(row("decoder_layer", "lt+best", "bf16", "model=llama-9-8b ranks=1 queries=64 context=0 decode=0 decode_context=0", 1e-4,
+                    kind="composed"))
+    rows.append(row("decoder_layer", "lt+best", "bf16", "model=llama-3.1-8b ranks=1 queries=96 context=0 decode=0 decode_context=0", 2e-4,
+                    kind="composed", flags="steady clock_drop synthetic"))
     rows.append(row("beam_search", "plain", "bf16", "beams=4", 1e-4, kind="composed"))
     return rows
 
