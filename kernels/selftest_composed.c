@@ -2,6 +2,8 @@
 #include <math.h>
 
 #include "decoder.h"
+#include "diffusion_block.h"
+#include "resnet.h"
 #include "selftest.h"
 
 static bool near(double a, double b, double tolerance)
@@ -175,6 +177,71 @@ static bool decoder_work_is_counted_by_hand(void)
            near(bytes, 2.0 * (218103808 + 8192) + 8.0 * 4096 + 4096.0 * 1001, 1);
 }
 
+static bool resnet_has_its_published_size(void)
+{
+    /* torchvision's ResNet-50: 25 557 032 parameters, of which 53 120 are the scales and shifts of batch norm; folded,
+     * each pair of them is one bias (26 560). Our picture has 8 channels: 5 x 49 x 64 weights more. Published:
+     * 4.09 G multiply-adds. */
+    struct nf_resnet net;
+    const struct nf_resnet_shape shape = {1, 224, 64, 1000, {3, 4, 6, 3}};
+    nf_resnet_plan(&net, &shape);
+    size_t want = 25557032 - 26560 + 5 * 49 * 64;
+    return nf_resnet_weights(&net) == want &&
+           near(nf_resnet_flop(&net), 8.18e9, 0.01e9) && net.count == 53 + 1 + 2;
+}
+
+static bool resnet_buffers_hold_what_is_read(void)
+{
+    /* A step reads what an earlier one left, of the size that it expects, and never writes what it reads. */
+    struct nf_resnet net;
+    size_t held[6] = {0};
+    bool right = true;
+    const struct nf_resnet_shape shape = {3, 97, 16, 10, {2, 3, 1, 2}};
+    nf_resnet_plan(&net, &shape);
+    held[NF_RESNET_PICTURE] = 97 * 97 * 8;
+    for (int i = 0; i < net.count; i++) {
+        const struct nf_resnet_step *s = &net.steps[i];
+        bool conv = s->kind == NF_RESNET_CONVOLUTION;
+        int size = conv ? s->conv.height : s->pool.height;
+        size_t edge = (size_t)size,
+               channels = (size_t)(conv ? s->conv.channels : s->pool.channels),
+               filters = conv ? (size_t)s->conv.filters : channels,
+               out = (size_t)(conv ? nf_conv2d_out(size, &s->conv)
+                                   : nf_pool2d_out(size, &s->pool));
+        size_t wrote = out * out * filters;
+        right = right && held[s->from] == edge * edge * channels && s->from != s->to &&
+                s->add != s->to && (s->add == NF_RESNET_NONE || held[s->add] == wrote) &&
+                (s->to >= 4 || 3 * wrote <= nf_resnet_buffer(&shape));
+        held[s->to] = wrote;
+    }
+    return right && held[NF_RESNET_LOGITS] == 10;
+}
+
+static bool a_closed_gate_leaves_the_picture(void)
+{
+    enum { TOKENS = 3, WIDTH = 8, WIDE = 6 };
+    float x[TOKENS * WIDTH], before[TOKENS * WIDTH], vectors[NF_VECTORS * WIDTH] = {0};
+    float w[4 * WIDTH * WIDTH], scratch[TOKENS * (9 * WIDTH + 2 * WIDE)];
+    const struct nf_block_shape s = {TOKENS, WIDTH, 2, WIDE};
+    const struct nf_block_values values = {vectors, w, w, w, w};
+    fill(x, TOKENS * WIDTH, 21);
+    fill(before, TOKENS * WIDTH, 21);
+    fill(w, 4 * WIDTH * WIDTH, 22);
+    nf_block_reference(x, &values, &s, scratch);
+    bool same = nf_block_scratch_floats(&s) == sizeof scratch / sizeof *scratch;
+    for (size_t i = 0; i < TOKENS * WIDTH; i++) {
+        same = same && near((double)x[i], (double)before[i], 0);
+    }
+    vectors[NF_GATE_2 * WIDTH + 5] =
+        1.0f; /* opens one column for the feed-forward part */
+    nf_block_reference(x, &values, &s, scratch);
+    for (size_t i = 0; i < TOKENS * WIDTH; i++) {
+        bool moved = !near((double)x[i], (double)before[i], 1e-4);
+        same = same && moved == (i % WIDTH == 5);
+    }
+    return same && near(nf_block_flop(&s), 2.0 * 3 * (4 * 64 + 2 * 48) + 4.0 * 9 * 8, 0);
+}
+
 #define CLAIM(f)                                                                         \
     {                                                                                    \
 #f, f                                                                            \
@@ -186,6 +253,9 @@ static const struct nf_selftest tests[] = {
     CLAIM(a_decoding_step_continues_a_prompt),
     CLAIM(every_token_has_a_place_of_its_own),
     CLAIM(decoder_work_is_counted_by_hand),
+    CLAIM(resnet_has_its_published_size),
+    CLAIM(resnet_buffers_hold_what_is_read),
+    CLAIM(a_closed_gate_leaves_the_picture),
 };
 
 const struct nf_selftest *nf_selftests_composed(int *count)

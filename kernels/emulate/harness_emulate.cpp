@@ -94,6 +94,10 @@ const nf_lt_plan *nf_lt_plan_for(nf_bench *, int, const nf_gemm *)
 void nf_lt_launch(const nf_lt_plan *, const nf_gemm *, nf_stream)
 {
 }
+bool nf_dnn_there(nf_bench *, char (*why)[NF_WHY])
+{
+    return nf_lt_there(nullptr, why);
+}
 const nf_dnn_plan *nf_dnn_plan_for(nf_bench *, int, const nf_conv2d *)
 {
     return nullptr;
