@@ -214,8 +214,8 @@ static bool choose_profile(struct nf_cli *cli, struct nf_measured_with *with)
     with->profile = nf_catalog_profile(with->catalog, name);
     if (!with->profile && strstr(name, ".yaml")) {
         struct nf_calibration *k = NF_NEW(&cli->arena, struct nf_calibration);
-        if (nf_catalog_read_profile(with->catalog, name, &cli->arena, &cli->diags, k) !=
-            NF_OK) {
+        if (nf_catalog_read_profile(with->catalog, name, command_line, &cli->arena,
+                                    &cli->diags, k) != NF_OK) {
             return false;
         }
         with->profile = k;

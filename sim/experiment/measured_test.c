@@ -267,7 +267,9 @@ Test(measured, a_fitted_profile_loads_again)
     cr_assert(fit.classes[0].fit.held_out.median < 0.04);
     const char *path = write_text("base.yaml", text.data);
     struct nf_calibration k;
-    cr_assert_eq(nf_catalog_read_profile(with.catalog, path, &arena, &diags, &k), NF_OK);
+    cr_assert_eq(nf_catalog_read_profile(with.catalog, path, (struct nf_place){0}, &arena,
+                                         &diags, &k),
+                 NF_OK);
     cr_assert_float_eq(k.decode_attention.em, fit.classes[0].fit.curve.em, 1e-4);
     const struct nf_calibration *own = nf_catalog_profile(with.catalog, "H100");
     cr_assert_eq(k.gemm[NF_FP8].ec, own->gemm[NF_FP8].ec);         /* from the base */

@@ -50,6 +50,7 @@ struct nf__group {
     uint32_t *models; /* that could be found */
     size_t model_count;
     const struct nf_device *device;
+    const struct nf_calibration *calibration; /* NULL: none */
     bool is_linked;
 };
 

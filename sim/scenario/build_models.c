@@ -238,6 +238,68 @@ static bool cost_of(const struct nf__model *m, const struct nf_host *one,
     return nf_llm_prepare(&out->llm, m->llm, &host, &engine, why, cap);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n > k && strcmp(text + n - k, end) == 0;
+}
+
+/* A profile of the catalogue by its name, or a file beside the scenario; each file is read once. NULL: told. */
+static const struct nf_calibration *named_calibration(struct nf__build *b,
+                                                      struct nf_station_decl *d)
+{
+    const char *name = d->calibration;
+    const struct nf_calibration *found = nf_catalog_profile(b->catalog, name);
+    for (size_t i = 0; i < b->calibration_count && !found; i++) {
+        found = strcmp(b->calibrations[i]->name, name) == 0 ? b->calibrations[i] : NULL;
+    }
+    if (!found && ends_with(name, ".yaml")) {
+        struct nf_calibration *read = NF_NEW(b->load.arena, struct nf_calibration);
+        if (nf_catalog_read_profile(b->catalog, nf__build_file(b, name),
+                                    nf_object_place(&d->at, "calibration"), b->load.arena,
+                                    b->load.diags, read) != NF_OK) {
+            d->at.is_broken = true;
+            return NULL;
+        }
+        read->name = name;
+        found = read;
+    }
+    if (!found) {
+        (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_REFERENCE,
+                              "a profile of results/calibration, or a .yaml file",
+                              "no profile is called \"%s\"", name);
+    }
+    return found;
+}
+
+/* The profile that the group's costs rest on; NULL where its device has none. False when told. */
+static bool find_calibration(struct nf__build *b, struct nf__group *g)
+{
+    struct nf_station_decl *d = g->decl;
+    if (g->tier == NF_TIER_MAAS || g->kind == NF_STATION_SERVERS) {
+        if (d->calibration != NULL) {
+            (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_KEY, NULL,
+                                  "goes with models of the catalogue only");
+        }
+        return d->calibration == NULL;
+    }
+    const struct nf_calibration *c =
+        d->calibration != NULL ? named_calibration(b, d)
+                               : nf_catalog_calibration(b->catalog, g->device->name);
+    if (c == NULL) {
+        return d->calibration == NULL;
+    }
+    if (strcmp(c->device, g->device->name) != 0) {
+        (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_IMPOSSIBLE, NULL,
+                              "profile %s is for %s, and the device is %s", c->name,
+                              c->device, g->device->name);
+        return false;
+    }
+    use_calibration(b, c);
+    g->calibration = c;
+    return true;
+}
+
 /* One model on the group's device. The mistake is told at the place of the model's name. */
 static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
                     struct nf_hosting *out)
@@ -257,10 +319,8 @@ static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
             m->decl->at.name);
         return false;
     }
-    const struct nf_calibration *c = nf_catalog_calibration(b->catalog, g->device->name);
-    if (c != NULL) {
-        use_calibration(b, c);
-    } else if (m->kind == NF_MODEL_LLM) {
+    const struct nf_calibration *c = g->calibration;
+    if (c == NULL && m->kind == NF_MODEL_LLM) {
         (void)nf_object_error(
             &b->load, &d->at, "device", NF_E_IMPOSSIBLE,
             "`nearfar catalog devices` tells which have one",
@@ -298,11 +358,11 @@ static void check_together(struct nf__build *b, struct nf__group *g,
 void nf__build_hostings(struct nf__build *b, struct nf__group *g,
                         struct nf_station_spec *s)
 {
-    bool ok = true;
     double bytes = 0;
     struct nf_hosting *hostings =
         NF_NEW_ARRAY(b->load.arena, g->model_count, struct nf_hosting);
-    for (size_t i = 0; i < g->model_count; i++) {
+    bool has_profile = find_calibration(b, g), ok = has_profile;
+    for (size_t i = 0; i < g->model_count && has_profile; i++) {
         ok = prepare(b, g, i, &hostings[i]) && ok;
         bytes += g->kind == NF_STATION_LLM ? hostings[i].llm.weight_bytes
                                            : hostings[i].dnn.weight_bytes;

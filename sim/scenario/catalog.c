@@ -340,15 +340,14 @@ const struct nf_calibration *nf_catalog_profile(const struct nf_catalog *c,
 }
 
 enum nf_status nf_catalog_read_profile(const struct nf_catalog *c, const char *path,
-                                       struct nf_arena *arena, struct nf_diags *diags,
-                                       struct nf_calibration *out)
+                                       struct nf_place from, struct nf_arena *arena,
+                                       struct nf_diags *diags, struct nf_calibration *out)
 {
-    struct nf_place nowhere = {NULL, 0, 0};
     struct nf_load load = {arena, diags};
     struct nf_yaml_file *file = NF_NEW(arena, struct nf_yaml_file);
     struct nf__profile_entry *p = NF_NEW(arena, struct nf__profile_entry);
     int errors = diags->errors;
-    enum nf_status s = nf_yaml_read(path, nowhere, arena, diags, file);
+    enum nf_status s = nf_yaml_read(path, from, arena, diags, file);
     if (s != NF_OK || file->root == NULL) {
         return s;
     }

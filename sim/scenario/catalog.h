@@ -51,12 +51,11 @@ const struct nf_calibration *nf_catalog_calibration(const struct nf_catalog *c,
 const struct nf_calibration *nf_catalog_profile(const struct nf_catalog *c,
                                                 const char *name);
 
-/* A profile that does not ship, from its file, for a device of the catalogue. */
-NF_MUST_CHECK enum nf_status nf_catalog_read_profile(const struct nf_catalog *c,
-                                                     const char *path,
-                                                     struct nf_arena *arena,
-                                                     struct nf_diags *diags,
-                                                     struct nf_calibration *out);
+/* A profile that does not ship, from its file, for a device of the catalogue. `from` is the place that named it (or all zero). */
+NF_MUST_CHECK enum nf_status
+nf_catalog_read_profile(const struct nf_catalog *c, const char *path,
+                        struct nf_place from, struct nf_arena *arena,
+                        struct nf_diags *diags, struct nf_calibration *out);
 
 /* The names of a section ("devices", "models", "prices", "links"), ended by NULL; NULL for another word. For suggestions
  * with nf_text_nearest, and for completion. */

@@ -160,8 +160,9 @@ struct nf_api_limit_decl {
 struct nf_station_decl {
     struct nf_object at;
     const char *site, *region, *device;
-    struct nf_list models; /* struct nf_name_decl */
-    int64_t gpus;          /* edge: of the node; cloud: of one replica */
+    const char *calibration; /* NULL: the device's own profile */
+    struct nf_list models;   /* struct nf_name_decl */
+    int64_t gpus;            /* edge: of the node; cloud: of one replica */
     double speed;
     struct nf_batching_decl batching;
     struct nf_queue_decl queue;

@@ -108,6 +108,11 @@ static const struct nf_table engine_table =
          AT(device),                                                                     \
          .example = "L4",                                                                \
          .help = "GPU type of the catalogue; needed for catalogue models."},             \
+        {.key = "calibration",                                                           \
+         .kind = NF_FIELD_TEXT,                                                          \
+         AT(calibration),                                                                \
+         .example = "h200-measured",                                                     \
+         .help = "Profile of the device, by name or .yaml file (default: its own)."},    \
         {.key = "speed",                                                                 \
          NUMBER(NF_DIM_NONE, 0, 1e6),                                                    \
          .flags = NF_ABOVE_LOW,                                                          \
