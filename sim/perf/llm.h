@@ -1,6 +1,6 @@
 /*
  * llm.h - what one iteration of a continuously batching LLM engine takes on one
- * tensor-parallel replica, and how much memory is left for its KV cache.
+ * replica of one or more devices, and how much memory is left for its KV cache.
  *
  * What:   nf_llm_prepare folds architecture, device, calibration and engine settings into
  *         struct nf_llm_cost once; nf_llm_step_s prices a batch.
@@ -25,6 +25,12 @@ struct nf_llm_arch {
     double parameters; /* total, all experts */
     unsigned layers, hidden, heads, kv_heads, head_dim, ffn, vocab;
     unsigned experts, experts_per_token; /* 0, 0: dense; ffn is then that of one expert */
+    unsigned shared_experts;             /* of the same ffn, for every token */
+    unsigned dense_layers, dense_ffn; /* layers without experts, of a ffn of their own */
+    /* Latent attention: keys and values of a token are one vector of kv_rank and a rotary key of rope_dim, whatever the number of heads, and
+     * queries come out of a vector of q_rank (0: straight from the hidden state). Keys are head_dim + rope_dim wide, values value_dim. 0:
+     * plain attention. */
+    unsigned kv_rank, q_rank, rope_dim, value_dim;
     enum nf_precision weights; /* of the layers; embedding and head stay in 16 bits */
     bool
         qk_norm; /* queries and keys are normalised head by head: two more passes a layer */
@@ -43,6 +49,12 @@ struct nf_llm_engine {
         request_overhead_s; /* req0: front end, once a request, before its first token */
     bool prefix_caching;    /* blocks keep their contents until they are needed */
     bool by_priority;       /* lower numbers first; else first come first served */
+    unsigned
+        stages; /* pipeline stages, of host.ranks/stages tensor-parallel ranks each; 0 and 1: one */
+    bool expert_parallel;    /* whole experts on the ranks of a stage instead of slices */
+    unsigned draft_tokens;   /* speculation: guesses of an iteration; 0: none */
+    double draft_acceptance; /* probability that a guess is right when those before are */
+    double draft_cost;       /* time of one guess over that of a plain decode step */
 };
 
 /* One iteration's work. Chunks of a step: c_i tokens after ctx_i already computed. */
@@ -96,7 +108,7 @@ struct nf_llm_cost {
     double step_overhead_s, sequence_overhead_s, request_overhead_s;
 };
 
-/* Memory of one rank. */
+/* Memory of one rank, of the fullest stage. */
 struct nf_llm_memory {
     double weight_bytes; /* of this rank; KV heads that do not divide are kept twice */
     double budget_bytes; /* kv_memory * device memory - reserve: for weights and KV */
@@ -122,16 +134,23 @@ double nf_llm_step_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *
 /* The part of it that only the last pipeline stage has: the head. */
 double nf_llm_head_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);
 
-/* Bytes of the weights of one model, all ranks together. */
+/* Bytes of the weights of one model, all ranks together, and of one token in the KV cache
+ * of a single device. */
 double nf_llm_weight_bytes(const struct nf_llm_arch *arch);
+double nf_llm_token_bytes(const struct nf_llm_arch *arch);
 
-/* What one of `ranks` devices holds and has left. */
+static inline unsigned nf_llm_stages(const struct nf_llm_engine *engine)
+{
+    return engine->stages > 1 ? engine->stages : 1;
+}
+
+/* What one of `ranks` devices, of all stages together, holds and has left. */
 struct nf_llm_memory nf_llm_memory(const struct nf_llm_arch *arch,
                                    const struct nf_device *device, unsigned ranks,
                                    const struct nf_llm_engine *engine);
 
-/* The smallest number of devices (1, 2, 4, 8) that hold the model and at least one KV
- * block; 0 when eight do not. */
+/* The smallest number of devices (1, 2, 4, 8 in each of the engine's stages) that hold the
+ * model and at least one KV block; 0 when eight a stage do not. */
 unsigned nf_llm_ranks_needed(const struct nf_llm_arch *arch,
                              const struct nf_device *device,
                              const struct nf_llm_engine *engine);

@@ -186,6 +186,65 @@ Test(llm, experts_touched_grow_with_the_batch)
     cr_assert_float_eq(c.weight_bytes - dense.weight_bytes, 2 * (288 + 16) * 2, 1e-9);
 }
 
+/* With 64 experts and more, their part of a layer is one fused operation with constants of its own. */
+Test(llm, many_experts_are_one_operation)
+{
+    struct nf_llm_arch moe = toy;
+    moe.experts = 64;
+    moe.experts_per_token = 2;
+    struct nf_llm_cost dense = toy_cost(&toy, 1);
+    struct nf_llm_cost c = toy_cost(&moe, 1);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    double touched = 64 * (1 - pow(31.0 / 32, 3));
+    double fused =
+        47.5e-6 + 2 * 6 * 96 / 0.43e12 + (touched * 96 * 2 + 2 * 6 * (8 + 24)) / 0.98e9;
+    double plain = 2e-6 + 2 * 3 * 96 / 0.5e12 + (2 * 96 + 2 * 3 * 32) / 0.5e9;
+    double passes = 3 * 2 * 24 / 0.8e9;
+    cr_assert_float_eq(nf_llm_step_s(&c, &b) - nf_llm_step_s(&dense, &b),
+                       2 * (fused - plain + passes), 1e-13);
+}
+
+Test(llm, latent_attention_by_hand)
+{
+    /* Against the toy: products 4 x 6, 2 x 6, 3 x 8, 4 x 4 for 4 x 8, 4 x 4, which is two more, 28 more weights and 17 more values a
+     * row; two more passes, and 4 more values in all of them; a context token is 4 values in both. */
+    struct nf_llm_arch latent = toy;
+    latent.kv_rank = 3;
+    latent.q_rank = 2;
+    latent.rope_dim = 1;
+    latent.value_dim = 2;
+    struct nf_llm_cost plain = toy_cost(&toy, 1), c = toy_cost(&latent, 1);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    double more = 2 * (2 * 1e-6 + 2 * 2e-6) + 3 * 2 * 2 * 4 / 0.8e9 +
+                  3 * 2 * 2 * 28 / 0.5e12 + 2 * 2 * 28 / 0.5e9 + 3 * 2 * 2 * 17 / 0.5e9;
+    cr_assert_float_eq(nf_llm_step_s(&c, &b) - nf_llm_step_s(&plain, &b), more, 1e-13);
+    cr_assert_eq(c.kv_bytes_per_token, 2 * 4 * 2);
+    cr_assert_float_eq(c.weight_bytes - plain.weight_bytes, 2 * 28 * 2, 1e-9);
+    /* a prompt of 6: 2 layers x 4 x 18 pairs x 2 heads x (3 + 2)/2 / (0.25 x 1e12) where the toy has a width of 2 */
+    struct nf_llm_batch prompt = {.prefill_tokens = 6, .prefill_pairs = 18};
+    double pairs = 2 * 4 * 18 * 2 * 0.5 / 0.25e12;
+    double values = 2 * 2 * 6 * (2.5 * (4 + 4) - 2 * (4 + 2)) / 0.5e9;
+    double others = 2 * (2 * 1e-6 + 2 * 2e-6) + 6 * 2 * 2 * 4 / 0.8e9 +
+                    6 * 2 * 2 * 28 / 0.5e12 + 2 * 2 * 28 / 0.5e9 + 6 * 2 * 2 * 17 / 0.5e9;
+    cr_assert_float_eq(nf_llm_step_s(&c, &prompt) - nf_llm_step_s(&plain, &prompt),
+                       pairs + values + others, 1e-13);
+}
+
+/* With many heads on a device, reading latent vectors is no longer what limits. */
+Test(llm, many_heads_make_latent_decode_compute_bound)
+{
+    struct nf_llm_arch latent = toy;
+    latent.kv_rank = 3;
+    latent.rope_dim = 1;
+    latent.value_dim = 2;
+    double before = toy_cost(&latent, 1).decode_context_s;
+    latent.heads = latent.kv_heads = 2048;
+    /* read 16 ns; work 2 x 2048 x (4 + 3)/0.58e12 = 49.43 ns */
+    double both = pow(pow(16e-9, 4) + pow(2 * 2048 * 7 / 0.58e12, 4), 0.25);
+    cr_assert_float_eq(before, 2 * 16e-9, 1e-12);
+    cr_assert_float_eq(toy_cost(&latent, 1).decode_context_s, 2 * both, 1e-15);
+}
+
 Test(llm, weights_of_a_70b_in_fp8_are_about_70_gb)
 {
     /* 80 x (8192 x 80 x 128 + 8192^2 + 3 x 8192 x 28672) + 2 x 128256 x 8192 x 2 */

@@ -2,6 +2,7 @@
  * catalog_fit.c - whether a model fits a device, on how many, with what room left, and how fast it would be.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "scenario/catalog_part.h"
@@ -44,6 +45,23 @@ static void print_step_times(const struct fit *f, const struct nf_llm_arch *a,
             nf_provenance_name(f->calibration->provenance));
 }
 
+/* "does not fit" and why, or the room for the KV cache. */
+static void print_room(const struct fit *f, const struct nf_llm_arch *a, unsigned n,
+                       const struct nf_llm_memory *m, unsigned block_tokens)
+{
+    if (a->heads % n != 0) {
+        fprintf(f->out, "%u heads do not divide\n", a->heads);
+    } else if (m->kv_blocks == 0) {
+        fprintf(f->out, "does not fit\n");
+    } else {
+        uint64_t tokens = m->kv_blocks * block_tokens;
+        fprintf(f->out, "%.1f GB, %llu tokens (%llu blocks of %u)\n",
+                (double)tokens * m->kv_bytes_per_token * n / 1e9,
+                (unsigned long long)tokens, (unsigned long long)m->kv_blocks,
+                block_tokens);
+    }
+}
+
 static bool fit_llm(const struct fit *f, const struct nf_llm_arch *a)
 {
     struct nf_llm_engine engine = nf_llm_engine_defaults();
@@ -56,22 +74,19 @@ static bool fit_llm(const struct fit *f, const struct nf_llm_arch *a)
             "weights and KV cache\n",
             f->device->memory_bytes / 1e9, engine.kv_memory * 100,
             f->device->memory_reserve_bytes / 1e9);
+    if (a->kv_rank > 0) {
+        fprintf(
+            f->out,
+            "  latent attention: %u values a token and layer in the KV cache, the same "
+            "on every device\n",
+            a->kv_rank + a->rope_dim);
+    }
     fprintf(f->out, "  devices   weights each      room each    KV cache, all\n");
     for (unsigned n = 1; n <= 1U << NF_RANKS_MAX_LOG2; n *= 2) {
         struct nf_llm_memory m = nf_llm_memory(a, f->device, n, &engine);
         fprintf(f->out, "  %7u  %10.1f GB  %10.1f GB    ", n, m.weight_bytes / 1e9,
                 (m.budget_bytes > 0 ? m.budget_bytes : 0) / 1e9);
-        if (a->heads % n != 0) {
-            fprintf(f->out, "%u heads do not divide\n", a->heads);
-        } else if (m.kv_blocks == 0) {
-            fprintf(f->out, "does not fit\n");
-        } else {
-            uint64_t tokens = m.kv_blocks * engine.block_tokens;
-            fprintf(f->out, "%.1f GB, %llu tokens (%llu blocks of %u)\n",
-                    (double)tokens * m.kv_bytes_per_token * n / 1e9,
-                    (unsigned long long)tokens, (unsigned long long)m.kv_blocks,
-                    engine.block_tokens);
-        }
+        print_room(f, a, n, &m, engine.block_tokens);
     }
     if (needed == 0) {
         fprintf(f->out, "  does not fit on 8 devices\n");
@@ -164,10 +179,31 @@ static bool fit_diffusion(const struct fit *f, const struct nf_diffusion_model *
     return needed == 1;
 }
 
+/* The name itself, or the only one of the list that it begins, up to a hyphen; case aside. */
+static const char *resolve(const char *word, const char *const *names)
+{
+    const char *found = NULL;
+    size_t length = strlen(word);
+    for (; *names != NULL; names++) {
+        if (strncasecmp(*names, word, length) != 0) {
+            continue;
+        }
+        if ((*names)[length] == '\0') {
+            return *names;
+        }
+        if ((*names)[length] == '-') {
+            found = found == NULL ? *names : word;
+        }
+    }
+    return found != NULL ? found : word;
+}
+
 enum nf_status nf_catalog_fit(const struct nf_catalog *c, const char *model,
                               const char *device, FILE *out, struct nf_diags *diags,
                               bool *fits)
 {
+    model = resolve(model, c->names[NF__MODELS]);
+    device = resolve(device, c->names[NF__DEVICES]);
     const struct nf_dnn_model *dnn = nf_catalog_dnn(c, model);
     const struct nf_llm_arch *llm = nf_catalog_llm(c, model);
     struct nf_diffusion_job job;

@@ -117,6 +117,24 @@ static unsigned whole(int64_t n)
     return n == NF_INT_ABSENT ? 0 : (unsigned)n;
 }
 
+/* Keys that only mean something together. */
+static void check_parts(struct nf_load *load, struct nf_object *at,
+                        const struct nf_llm_arch *a)
+{
+    if ((a->kv_rank > 0) != (a->rope_dim > 0 && a->value_dim > 0) ||
+        (a->q_rank > 0 && a->kv_rank == 0)) {
+        (void)nf_object_error(load, at, "kv_rank", NF_E_IMPOSSIBLE, NULL,
+                              "latent attention needs kv_rank, rope_dim and value_dim, "
+                              "and only it has a q_rank");
+    }
+    if ((a->dense_layers > 0) != (a->dense_ffn > 0) || a->dense_layers >= a->layers ||
+        (a->experts == 0 && (a->dense_layers > 0 || a->shared_experts > 0))) {
+        (void)nf_object_error(load, at, "dense_layers", NF_E_IMPOSSIBLE, NULL,
+                              "among layers with experts, dense_layers and dense_ffn go "
+                              "together");
+    }
+}
+
 static void fold_llm(struct nf_load *load, struct nf__model_entry *e,
                      struct nf_llm_arch *a)
 {
@@ -132,6 +150,13 @@ static void fold_llm(struct nf_load *load, struct nf__model_entry *e,
                               .vocab = whole(s->vocab),
                               .experts = whole(s->experts),
                               .experts_per_token = whole(s->experts_per_token),
+                              .shared_experts = whole(s->shared_experts),
+                              .dense_layers = whole(s->dense_layers),
+                              .dense_ffn = whole(s->dense_ffn),
+                              .kv_rank = whole(s->kv_rank),
+                              .q_rank = whole(s->q_rank),
+                              .rope_dim = whole(s->rope_dim),
+                              .value_dim = whole(s->value_dim),
                               .qk_norm = s->qk_norm,
                               .weights = (enum nf_precision)e->weights_precision,
                               .kv = (enum nf_precision)e->kv_precision};
@@ -146,6 +171,7 @@ static void fold_llm(struct nf_load *load, struct nf__model_entry *e,
                               NULL, "%u of %u experts a token", a->experts_per_token,
                               a->experts);
     }
+    check_parts(load, &e->architecture.cite.at, a);
     struct nf_llm_arch plain = *a; /* at 16 bits, bytes are twice the parameters */
     plain.weights = NF_BF16;
     double counted = nf_llm_weight_bytes(&plain) / 2;

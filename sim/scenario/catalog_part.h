@@ -52,7 +52,8 @@ struct nf__arch_entry {
     struct nf__cite cite;
     double parameters;
     int64_t layers, hidden, heads, kv_heads, head_dim, ffn, vocab, experts,
-        experts_per_token;
+        experts_per_token, shared_experts, dense_layers, dense_ffn, kv_rank, q_rank,
+        rope_dim, value_dim;
     bool qk_norm;
 };
 

@@ -91,9 +91,7 @@ static void print_model_words(const struct nf_catalog *c, const char *name, FILE
     } else if (l) {
         fprintf(out, "  weights in %s: %.1f GB; KV cache in %s: %.0f kB a token\n",
                 nf_precision_name(l->weights), nf_llm_weight_bytes(l) / 1e9,
-                nf_precision_name(l->kv),
-                2.0 * l->layers * l->kv_heads * l->head_dim * nf_precision_bytes(l->kv) /
-                    1e3);
+                nf_precision_name(l->kv), nf_llm_token_bytes(l) / 1e3);
     }
 }
 

@@ -295,6 +295,30 @@ Test(catalog, unknown_names_get_a_suggestion)
     fclose(out);
 }
 
+/* 671 B parameters in FP8 need eight H200; names are found without their precision, case aside. */
+Test(catalog, deepseek_fits_eight_h200_and_not_eight_h100)
+{
+    const struct nf_catalog *c = shipped();
+    const struct nf_llm_arch *a = nf_catalog_llm(c, "deepseek-v3-fp8");
+    bool fits = true;
+    cr_assert_not_null(a);
+    cr_assert_float_eq(nf_llm_token_bytes(a), 61 * 576 * 2, 1e-9);
+    cr_assert(nf_llm_weight_bytes(a) > 671e9 && nf_llm_weight_bytes(a) < 674e9);
+    FILE *f = tmpfile();
+    cr_assert_eq(nf_catalog_fit(c, "deepseek-v3", "h200", f, &diags, &fits), NF_OK);
+    const char *text = read_back(f);
+    cr_assert_not(fits);
+    cr_assert_not_null(strstr(text, "needs 8 devices"), "%s", text);
+    cr_assert_not_null(strstr(text, "576 values a token and layer"), "%s", text);
+    f = tmpfile();
+    cr_assert_eq(nf_catalog_fit(c, "DeepSeek-V3-FP8", "H100", f, &diags, &fits), NF_OK);
+    cr_assert_not_null(strstr(read_back(f), "does not fit on 8 devices"));
+    f = tmpfile();
+    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-70b", "H200", f, &diags, &fits),
+                 NF_E_REFERENCE, "it has two precisions");
+    fclose(f);
+}
+
 Test(catalog, fit_tells_how_many_devices)
 {
     const struct nf_catalog *c = shipped();
