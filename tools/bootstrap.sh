@@ -26,21 +26,24 @@ can_compile() { echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null >/d
 has_lib() { have pkg-config && pkg-config --exists "$1"; }
 # Debian's hdf5.pc becomes the MPI build when that is installed too; hdf5-serial.pc is the one to ask for there.
 has_hdf5() { has_lib hdf5-serial || { ! have apt-get && has_lib hdf5; }; }
-has_cmake() { have cmake && cmake --version | awk 'NR == 1 { split($3, v, "."); exit !(v[1] > 3 || v[2] >= 25) }'; }
+cmake_is() { have cmake && cmake --version | awk -v least="$1" 'NR == 1 { split($3, v, "."); exit !(v[1] > 3 || v[2] >= least) }'; }
+has_cmake() { cmake_is 22; }
+has_presets() { cmake_is 25; }
 python() { if [ -x /usr/bin/python3 ]; then /usr/bin/python3 "$@"; else python3 "$@"; fi; }
 has_tool() { have "$1" || have "$1-14"; }
 has_module() { python -c "import $1" >/dev/null 2>&1; }
 
 # probe | Debian package | what it is
-needs_build="can_compile|build-essential|a C compiler with the C library's headers (gcc 12 or clang 14, or newer)
-has_cmake|cmake|CMake 3.25 or newer
+needs_build="can_compile|build-essential|a C compiler with the C library's headers (gcc 11 or clang 14, or newer)
+has_cmake|cmake|CMake 3.22 or newer
 have ninja|ninja-build|Ninja
 have pkg-config|pkg-config|pkg-config
 has_lib gsl|libgsl-dev|GNU Scientific Library 2.7, headers
 has_lib yaml-0.1|libyaml-dev|libyaml 0.2, headers
 has_hdf5|libhdf5-dev|HDF5 1.10 (serial), headers
 have gnuplot|gnuplot-nox|gnuplot 5.4 with cairo terminals, for pictures"
-needs_test="has_lib criterion|libcriterion-dev|Criterion 2.4, the unit test library
+needs_test="has_presets|cmake|CMake 3.25 or newer, for the presets of the tests (Ubuntu 22.04 has 3.22)
+has_lib criterion|libcriterion-dev|Criterion 2.4, the unit test library
 have python3|python3|Python 3, for the checks of the documentation
 has_module h5py|python3-h5py|h5py, reads the result files in a test
 has_module netCDF4|python3-netcdf4|netCDF4 for Python, reads the result files in a test
@@ -57,11 +60,16 @@ list_missing() { # table -> the lines whose probe fails
     done <<<"$1"
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"
-    elif ! have sudo; then die 3 "not root and no sudo: run as root: $*"
-    elif [ -t 0 ]; then sudo "$@"
-    else sudo -n "$@"; fi
+# Sets `as_root` to what makes a command root's; says what root has to do when that cannot be had. sudo asks for its password here,
+# before any output goes to a log.
+become_root() { # packages
+    if [ "$(id -u)" = 0 ]; then as_root=; return; fi
+    local todo="As root, run:  apt-get install -y --no-install-recommends $*
+then tools/bootstrap.sh again, as yourself; it calls for root only when something is missing."
+    have sudo || die 3 "this needs root, and there is no sudo. $todo"
+    if [ -t 0 ]; then sudo -v || die 3 "this needs root, and sudo refuses. $todo"
+    else sudo -n true 2>/dev/null || die 3 "this needs root, sudo asks for a password and there is no terminal. $todo"; fi
+    as_root=sudo
 }
 
 install_missing() { # table
@@ -75,13 +83,16 @@ install_missing() { # table
     done <<<"$missing"
     if [ "${NF_NO_INSTALL:-0}" = 1 ]; then die 3 "NF_NO_INSTALL is set: nothing installed"; fi
     if ! have apt-get; then
-        die 3 "no apt-get here. Install the above with your package manager (the names are Debian's;" \
-            "elsewhere a headers package is often called -devel), then run this again."
+        die 3 "there is no apt-get here. Install what is listed above with your package manager (the names are Debian's;" \
+            "elsewhere a package of headers often ends in -devel), then run this again. The simulator needs the GNU" \
+            "Scientific Library, libyaml and HDF5 with their headers; pictures need gnuplot with its cairo terminals."
     fi
     mkdir -p $logs
-    say "== installing with apt-get (log: $logs/apt.log)"
-    as_root apt-get update >$logs/apt.log 2>&1 || { tail -5 $logs/apt.log >&2; die 3 "apt-get update failed"; }
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}" \
+    become_root "${packages[@]}"
+    say "== installing with ${as_root:+sudo }apt-get (log: $logs/apt.log)"
+    $as_root apt-get update >$logs/apt.log 2>&1 || { tail -5 $logs/apt.log >&2; die 3 "apt-get update failed"; }
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends \
+        "${packages[@]}" \
         >>$logs/apt.log 2>&1 || { tail -15 $logs/apt.log >&2; die 3 "apt-get install failed"; }
     missing=$(list_missing "$1")
     [ -z "$missing" ] || die 3 "installed, and still not found: $(tr '\n' ';' <<<"$missing")"
@@ -110,7 +121,12 @@ build() { # preset
     # The release preset names no generator, so that a folder that was configured with make stays with make.
     if [ "$1" = release ] && { [ -n "$fresh" ] || [ ! -f $dir/CMakeCache.txt ]; }; then generator=-GNinja; fi
     # shellcheck disable=SC2086
-    logged "configure-$1" "configure $1" cmake --preset "$1" $generator $fresh
+    if has_presets; then
+        logged "configure-$1" "configure $1" cmake --preset "$1" $generator $fresh
+    else # the release preset, written out
+        [ -z "$fresh" ] || rm -f build/CMakeCache.txt
+        logged "configure-$1" "configure $1" cmake -S . -B build $generator -DCMAKE_BUILD_TYPE=Release -DNF_TESTS=OFF -DNF_CUDA=OFF
+    fi
     logged "build-$1" "build $1 on $jobs cores" cmake --build $dir --parallel "$jobs"
     [ -x $dir/bin/nearfar ] || die 1 "the build of $1 left no $dir/bin/nearfar"
 }
@@ -158,6 +174,9 @@ run_all_tests() {
     return $failed
 }
 
+if [ -e build ] && { [ ! -w build ] || { [ -e $logs ] && [ ! -w $logs ]; }; }; then
+    die 3 "build/ belongs to another user (was this run as root before?): remove it or change its owner"
+fi
 case ${1:-} in
     build) install_missing "$needs_build"; build release; say "== build/bin/nearfar --help" ;;
     demo) install_missing "$needs_build"; build release; demo ;;
