@@ -309,7 +309,7 @@ extern "C" void nf_prefill_launch(int version, const nf_prefill *given, nf_strea
 extern "C" bool nf_prefill_takes(const nf_bench *b, int version, const nf_prefill *a)
 {
     if (version == NF_PREFILL_WGMMA) {
-        return a->dim == 128 && b->facts.compute_capability == 90;
+        return a->dim == 128 && b->capability == 90;
     }
     return a->dim == 64 || a->dim == 128;
 }

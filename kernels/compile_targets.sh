@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -n "$nvcc" ] && [ -x "$nvcc" ] || { echo "skipped: no nvcc"; exit 77; }
+[ -x "$nvcc" ] || { echo "skipped: no nvcc"; exit 77; }
 [ ${#files[@]} -gt 0 ] || mapfile -t files < <(cd "$here" && ls ./*.cu)
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 
@@ -28,7 +28,7 @@ arch() { printf -- '-gencode arch=compute_%s,code=%s_%s ' "${1%-*}" "$([ "${1#*-
 list() { sed -n "s/^set($1 \([-0-9a-z ]*\).*/\1/p" "$here/CMakeLists.txt" | sed 's/ CACHE.*//; s/)$//'; }
 targets=$(list NF_CUDA_TARGETS) wgmma=$(list wgmma_targets)
 wgmma_files=$(sed -n 's/^set(wgmma_kernels \(.*\))$/\1/p' "$here/CMakeLists.txt")
-[ -n "$targets" ] && [ -n "$wgmma" ] && [ -n "$wgmma_files" ] || { echo "cannot read CMakeLists.txt" >&2; exit 2; }
+if [ -z "$targets" ] || [ -z "$wgmma" ] || [ -z "$wgmma_files" ]; then echo "cannot read CMakeLists.txt" >&2; exit 2; fi
 
 compile() { # FILE LOG
     local flags="" file=$1 log=$2 t

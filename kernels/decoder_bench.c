@@ -109,15 +109,15 @@ static void check_ways(struct nf_bench *b, const struct nf_decoder_shape *s,
                        const struct nf_decoder_tokens *t)
 {
     char why[NF_WHY];
-    int capability = b->facts.compute_capability;
+    int capability = b->capability;
     if (nf_lt_there(b, &why)) {
         check_build(b, s, t, true);
     }
     check_build(b, s, t, false);
     if (capability == 90) {
-        b->facts.compute_capability = 80;
+        b->capability = 80;
         check_build(b, s, t, false);
-        b->facts.compute_capability = capability;
+        b->capability = capability;
     }
 }
 

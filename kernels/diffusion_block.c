@@ -183,15 +183,15 @@ static void check(struct nf_bench *b)
 {
     const struct nf_block_shape small = {45, 256, 2, 200};
     char why[NF_WHY];
-    int capability = b->facts.compute_capability;
+    int capability = b->capability;
     if (nf_lt_there(b, &why)) {
         check_build(b, &small, true);
     }
     check_build(b, &small, false);
     if (capability == 90) {
-        b->facts.compute_capability = 80;
+        b->capability = 80;
         check_build(b, &small, false);
-        b->facts.compute_capability = capability;
+        b->capability = capability;
     }
 }
 

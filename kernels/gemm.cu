@@ -232,10 +232,9 @@ extern "C" bool nf_gemm_takes(const nf_bench *b, int version, const nf_gemm *g)
     case NF_GEMM_WMMA:
         return !fp8 && g->m % 64 == 0 && g->n % 64 == 0 && g->k % 32 == 0;
     case NF_GEMM_MMA:
-        return pieces && g->n % 2 == 0 && (!fp8 || b->facts.compute_capability >= 89);
+        return pieces && g->n % 2 == 0 && (!fp8 || b->capability >= 89);
     default:
-        return pieces && g->n % 2 == 0 && g->type != NF_S8 &&
-               b->facts.compute_capability == 90;
+        return pieces && g->n % 2 == 0 && g->type != NF_S8 && b->capability == 90;
     }
 }
 

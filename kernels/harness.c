@@ -72,7 +72,7 @@ bool nf_check_close(struct nf_bench *b, const char *what, const char *shape,
 
 bool nf_version_runs(const struct nf_bench *b, const struct nf_version *v)
 {
-    int cc = b->facts.compute_capability;
+    int cc = b->capability;
     switch (v->need) {
     case NF_ANY:
         return true;

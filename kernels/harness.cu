@@ -453,6 +453,9 @@ static void fill_facts(nf_bench *b, const cudaDeviceProp *p, int driver)
     nf_facts *f = &b->facts;
     (void)snprintf(f->device, sizeof f->device, "%.95s", p->name);
     f->compute_capability = p->major * 10 + p->minor;
+    b->capability = b->capability > 0 && b->capability < f->compute_capability
+                        ? b->capability
+                        : f->compute_capability;
     f->sm_count = p->multiProcessorCount;
     f->l2_bytes = p->l2CacheSize;
     f->memory_bytes = (double)p->totalGlobalMem;

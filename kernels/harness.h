@@ -40,8 +40,9 @@ struct nf_bench {
     const struct nf_peak *peak;
     struct nf_rows *rows; /* NULL: checks only */
     enum nf_scope scope;
-    bool emulated; /* check only what fits the emulator */
-    uint64_t seed; /* of random inputs; printed with every failure */
+    bool emulated;  /* check only what fits the emulator */
+    int capability; /* kernels for newer devices than this are not used; the device's, or less by --capability */
+    uint64_t seed;  /* of random inputs; printed with every failure */
     uint64_t drawn;
     double deadline_s; /* nf_now_s() after which no case starts; 0: none */
     nf_stream stream;

@@ -33,8 +33,13 @@ static const char help[] =
     "       nearfar-kernels compose [NAME...] [--quick|--full] [--budget SECONDS] -o "
     "FILE.csv\n"
     "       nearfar-kernels device\n"
+    "       nearfar-kernels merge PART.csv... -o FILE.csv   files of one device into "
+    "one\n"
     "       nearfar-kernels inspect FILE.csv          is a file of measurements whole "
     "and finite\n"
+    "\n"
+    "--capability N uses no kernels for devices newer than that (80, 89, 90), --seed N "
+    "other inputs.\n"
     "\n"
     "Exit status: 0 done, 1 a check failed, 2 bad usage, 3 no GPU or another failure of "
     "the machine.\n"
@@ -46,6 +51,7 @@ struct options {
     int name_count;
     bool full;
     double budget_s;
+    int capability; /* 0: the device's */
     unsigned long long seed;
 };
 
@@ -74,12 +80,15 @@ static int parse(int argc, char **argv, struct options *o)
             o->full = word[2] == 'f';
         } else if (strcmp(word, "-o") == 0 && i + 1 < argc) {
             o->output = argv[++i];
-        } else if (strcmp(word, "--budget") == 0 || strcmp(word, "--seed") == 0) {
+        } else if (strcmp(word, "--budget") == 0 || strcmp(word, "--seed") == 0 ||
+                   strcmp(word, "--capability") == 0) {
             if (!number_of(i + 1 < argc ? argv[++i] : NULL, &value)) {
                 return usage("a positive number has to follow", word);
             }
             if (word[2] == 'b') {
                 o->budget_s = value;
+            } else if (word[2] == 'c') {
+                o->capability = value < 1000.0 ? (int)value : 999;
             } else {
                 o->seed = (unsigned long long)value;
             }
@@ -133,7 +142,9 @@ static int check_names(const struct options *o)
 static int open_gpu(struct nf_bench *b, const struct options *o)
 {
     char why[256];
-    *b = (struct nf_bench){.seed = o->seed, .scope = o->full ? NF_FULL : NF_QUICK};
+    *b = (struct nf_bench){.seed = o->seed,
+                           .scope = o->full ? NF_FULL : NF_QUICK,
+                           .capability = o->capability};
     (void)snprintf(b->facts.code, sizeof b->facts.code, "%s", NF_CODE_VERSION);
     if (!nf_gpu_open(b, why, sizeof why)) {
         (void)fprintf(stderr, "nearfar-kernels: %s.\n", why);
@@ -315,6 +326,19 @@ static int inspect(const struct options *o)
     return v.complete && v.bad_rows == 0 ? DONE : WRONG;
 }
 
+static int merge(const struct options *o)
+{
+    char why[NF_ROWS_TEXT];
+    if (!o->output || o->name_count == 0) {
+        return usage("merge takes files, and -o FILE.csv", NULL);
+    }
+    if (!nf_rows_merge(o->output, o->names, (size_t)o->name_count, &why)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", why);
+        return USAGE;
+    }
+    return DONE;
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -334,6 +358,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(verb, "inspect") == 0) {
         return inspect(&o);
+    }
+    if (strcmp(verb, "merge") == 0) {
+        return merge(&o);
     }
     status = check_names(&o);
     if (status != 0) {

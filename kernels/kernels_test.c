@@ -149,6 +149,31 @@ Test(rows, an_abandoned_file_leaves_nothing)
     cr_assert(rmdir(name) == 0);
 }
 
+Test(rows, parts_become_one_file)
+{
+    char name[64], merged[80], why[NF_ROWS_TEXT];
+    struct nf_rows_verdict v;
+    name_in_temporary_folder(name, sizeof name);
+    write_file(name, 3.0);
+    (void)snprintf(merged, sizeof merged, "%s.all", name);
+    const char *const parts[] = {name, name, name};
+    cr_assert(nf_rows_merge(merged, parts, 3, &why), "%s", why);
+    cr_assert(nf_rows_inspect(merged, &v), "%s", v.message);
+    cr_assert(v.complete && v.rows == 6 && v.bad_rows == 0 && v.devices == 1, "%s",
+              v.message);
+    cr_assert(remove(merged) == 0);
+    char half[512], other[512];
+    (void)snprintf(half, sizeof half, "%s/half.csv", NF_SAMPLES);
+    (void)snprintf(other, sizeof other, "%s/other-device.csv", NF_SAMPLES);
+    const char *const incomplete[] = {name, half}, *const two_devices[] = {name, other};
+    cr_assert(!nf_rows_merge(merged, incomplete, 2, &why));
+    cr_assert(strstr(why, "half.csv") != NULL, "%s", why);
+    cr_assert(!nf_rows_merge(merged, two_devices, 2, &why));
+    cr_assert(strstr(why, "another device") != NULL, "%s", why);
+    cr_assert(access(merged, F_OK) != 0, "a failed merge leaves a file");
+    drop(name);
+}
+
 Test(rows, samples_show_what_their_names_say)
 {
     static const struct {

@@ -257,3 +257,60 @@ bool nf_rows_inspect(const char *name, struct nf_rows_verdict *v)
                v->bad_rows, v->throttled_rows, v->devices, v->devices == 1 ? "" : "s");
     return true;
 }
+
+/* --- several files into one -------------------------------------------------------------------------- */
+
+static bool same_device(const char *line, char *device, size_t cap)
+{
+    char copy[4096], *cells[COLUMNS];
+    (void)snprintf(copy, sizeof copy, "%s", line);
+    if (split(copy, cells) != COLUMNS) {
+        return false;
+    }
+    if (device[0] == '\0') {
+        (void)snprintf(device, cap, "%s", cells[DEVICE]);
+    }
+    return strcmp(device, cells[DEVICE]) == 0;
+}
+
+static bool append_part(struct nf_rows *to, const char *part, char *device, size_t cap)
+{
+    char line[4096];
+    struct nf_rows_verdict v;
+    if (!nf_rows_inspect(part, &v) || !v.complete) {
+        return fail(to->error, "%.80s: %.70s", part, v.message);
+    }
+    FILE *file = fopen(part, "r");
+    if (!file) {
+        return fail(to->error, "cannot read %.80s: %s", part, strerror(errno));
+    }
+    bool ok = true;
+    for (size_t number = 1; ok && fgets(line, sizeof line, file); number++) {
+        if (number <= 2 || line[0] == '#') {
+            continue;
+        }
+        ok = same_device(line, device, cap)
+                 ? write_text(to, line)
+                 : fail(to->error, "%.80s: a row of another device", part);
+        to->count += ok ? 1 : 0;
+    }
+    (void)fclose(file);
+    return ok;
+}
+
+bool nf_rows_merge(const char *name, const char *const *parts, size_t count,
+                   char (*why)[NF_ROWS_TEXT])
+{
+    struct nf_rows to;
+    char device[128] = "";
+    bool open = nf_rows_open(&to, name, NULL), ok = open;
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = append_part(&to, parts[i], device, sizeof device);
+    }
+    ok = ok && nf_rows_close(&to);
+    if (!ok) {
+        (void)snprintf(*why, sizeof *why, "%s", to.error);
+        nf_rows_abandon(&to);
+    }
+    return ok;
+}

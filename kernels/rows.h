@@ -77,6 +77,10 @@ struct nf_rows_verdict {
 /* Reads a file back and says what is wrong with it. False: cannot be read, or no file of ours. */
 bool nf_rows_inspect(const char *name, struct nf_rows_verdict *verdict);
 
+/* One file of several: their rows one after the other. Every part has to be complete and of the same device. */
+bool nf_rows_merge(const char *name, const char *const *parts, size_t count,
+                   char (*why)[NF_ROWS_TEXT]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,10 +28,11 @@ expect 2 '' 'unknown command: fly' fly
 expect 2 '' 'unknown option.*--fast' run --fast -o "$dir/x.csv"
 expect 2 '' 'positive number.*--budget' run --budget none -o "$dir/x.csv"
 expect 2 '' 'inspect takes one file' inspect
+expect 2 '' 'merge takes files' merge -o "$dir/x.csv"
+expect 2 '' 'cannot read|no file' merge "$dir/missing.csv" -o "$dir/x.csv"
 expect 2 '' 'cannot read' inspect "$dir/missing.csv"
 
-"$program" device >"$dir/out" 2>"$dir/err"
-if [ $? = 0 ]; then
+if "$program" device >"$dir/out" 2>"$dir/err"; then
     echo "skipped: there is a GPU, so its absence cannot be tested; the rest: $([ $failed = 0 ] && echo right || echo wrong)"
     [ $failed = 0 ] && exit 77
     exit 1
@@ -40,6 +41,6 @@ expect 3 '' '^nearfar-kernels: .*\.$' device
 [ "$(wc -l <"$dir/err")" = 1 ] || { echo "device: more than one sentence"; failed=1; }
 expect 3 '^references: ([0-9]+) of \1 claims hold$' '^nearfar-kernels: .*\.$' check
 expect 3 '' '^nearfar-kernels: .*\.$' run --quick -o "$dir/x.csv"
-[ ! -e "$dir/x.csv" ] && [ ! -e "$dir/x.csv.part" ] || { echo "run left a file behind"; failed=1; }
+if [ -e "$dir/x.csv" ] || [ -e "$dir/x.csv.part" ]; then echo "run left a file behind"; failed=1; fi
 expect 2 '' 'need -o FILE.csv' run
 exit $failed

@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     b.emulated = true;
     b.seed = 20240607;
     b.facts.compute_capability = 90;
+    b.capability = 90;
     b.facts.sm_count = 3;
     b.facts.l2_bytes = 1 << 20;
     b.facts.smem_optin_bytes = 227 * 1024;
