@@ -55,6 +55,11 @@ uint32_t nf__index_find(const struct nf__index *t, const char *key)
     return t->keys[i] != NULL ? t->values[i] : NF__NONE;
 }
 
+int nf__build_given(const struct nf_object *o, const char *key)
+{
+    return nf_object_has(o, key) ? 1 : nf_object_is_wrong(o, key) ? -1 : 0;
+}
+
 bool nf__build_is_full(const struct nf__build *b)
 {
     return b->load.diags->count == NF_DIAGS_MAX;
@@ -77,6 +82,29 @@ const char *nf__build_file(struct nf__build *b, const char *name)
     return stat(shipped, &st) == 0 ? shipped : beside;
 }
 
+struct nf__bad_file {
+    const char *path;
+    uint32_t format;
+    struct nf__bad_file *next;
+};
+
+bool nf__build_is_bad_file(const struct nf__build *b, const char *path, uint32_t format)
+{
+    for (const struct nf__bad_file *f = b->bad_files; f != NULL; f = f->next) {
+        if (f->format == format && strcmp(f->path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void nf__build_add_bad_file(struct nf__build *b, const char *path, uint32_t format)
+{
+    struct nf__bad_file *f = NF_NEW(b->load.arena, struct nf__bad_file);
+    *f = (struct nf__bad_file){path, format, b->bad_files};
+    b->bad_files = f;
+}
+
 /* ---- the whole ---- */
 
 static void build_head(struct nf__build *b)
@@ -88,15 +116,46 @@ static void build_head(struct nf__build *b)
     w->replications = (unsigned)d->replications;
     w->duration = d->duration > 0 ? nf_time_of_s(d->duration) : 0;
     w->warmup = d->warmup > 0 ? nf_time_of_s(d->warmup) : 0;
-    if (d->duration > 0 && w->warmup >= w->duration) {
+    if (!NF_IS_WRONG(&d->at, "duration", "warmup") && w->warmup >= w->duration) {
         (void)nf_object_error(&b->load, &d->at, "warmup", NF_E_IMPOSSIBLE, NULL,
                               "the warm-up leaves nothing of the duration");
     }
 }
 
-static void build_all(struct nf__build *b, int errors)
+/* Which names can be relied on; links and the gateway's list are judged when they are looked at. */
+static void judge_names(struct nf__build *b)
+{
+    const struct nf_scenario_decl *d = b->decl;
+    const struct nf_list *lists[] = {&d->cloud, &d->maas};
+    const struct nf_station_decl *edge = d->edge.items;
+    const struct nf_class_decl *traffic = d->traffic.items;
+    b->knows_models = nf_object_is_whole(&d->at, "models");
+    b->knows_stations = nf_object_is_whole(&d->at, "edge") &&
+                        nf_object_is_whole(&d->at, "cloud") &&
+                        nf_object_is_whole(&d->at, "maas");
+    b->knows_classes = nf_object_is_whole(&d->at, "traffic");
+    b->knows_links = nf_object_is_whole(&d->at, "links");
+    b->knows_sites = nf_object_is_whole(&d->at, "sites") &&
+                     nf_object_is_whole(&d->at, "edge") && b->knows_classes;
+    for (size_t i = 0; i < d->edge.count; i++) {
+        b->knows_sites = b->knows_sites && edge[i].site != NULL;
+    }
+    for (size_t i = 0; i < d->traffic.count; i++) {
+        b->knows_sites = b->knows_sites && traffic[i].site != NULL;
+    }
+    b->knows_regions = b->knows_stations;
+    for (size_t k = 0; k < 2; k++) {
+        const struct nf_station_decl *s = lists[k]->items;
+        for (size_t i = 0; i < lists[k]->count; i++) {
+            b->knows_regions = b->knows_regions && s[i].region != NULL;
+        }
+    }
+}
+
+static void build_all(struct nf__build *b)
 {
     build_head(b);
+    judge_names(b);
     nf__build_models(b);
     nf__build_sites(b);
     nf__build_stations(b);
@@ -105,9 +164,7 @@ static void build_all(struct nf__build *b, int errors)
     nf__build_gateway(b);
     nf__build_slas(b);
     nf__build_output(b);
-    if (b->load.diags->errors == errors) {
-        nf__build_routes(b);
-    }
+    nf__build_routes(b);
 }
 
 /* Overrides in order, then the options that have names of their own. */
@@ -166,11 +223,12 @@ static enum nf_status finish(struct nf_scenario *s, const struct nf_yaml_file *f
     struct nf__build b = {.load = *load,
                           .decl = s->decl,
                           .options = options,
+                          .errors_before = errors,
                           .folder = folder_of(file->path, load->arena),
                           .world = &s->world};
     if (nf_schema_load(load, &nf_table_scenario, file->root, "", s->decl) == NF_OK ||
         file->root->kind == NF_YAML_MAP) {
-        build_all(&b, errors);
+        build_all(&b);
     }
     s->calibrations = b.calibrations;
     s->calibration_count = b.calibration_count;

@@ -4,7 +4,9 @@
  * What:   each nf__build_X checks its section, fills in the defaults that depend on other keys (so that the effective file shows
  *         them), and makes its part of the world. Later ones use what earlier ones found; the order stands in build.c.
  * Why:    one pass a section keeps messages beside the rules they tell.
- * Errors: told in load.diags. An object with a mistake is marked is_broken and left out of later checks.
+ * Errors: told in load.diags. A check runs when the keys that it looks at are good, whatever else is wrong in the file: a
+ *         mistake must not hide an independent one. What hangs on something that was told (a name that could not be read, a
+ *         model of unknown kind, a link that leads nowhere) is not told again; the fields knows_* say what is certain.
  */
 #ifndef NF_SCENARIO_BUILD_H
 #define NF_SCENARIO_BUILD_H
@@ -15,6 +17,7 @@
 #include "scenario/trace.h"
 
 struct nf__group;
+struct nf__bad_file;
 
 /* Names to indices: a hash table with open addressing. */
 struct nf__index {
@@ -30,8 +33,16 @@ struct nf__model {
     const struct nf_llm_arch *llm;
     const struct nf_diffusion_model *diffusion;
     struct nf_diffusion_job job; /* diffusion: overrides applied */
+    bool has_kind; /* else a mistake about it was told, and `kind` says nothing */
     bool is_asked, is_hosted;
     const struct nf__group *last_group; /* that was found to serve it */
+    const struct nf__host *hosts;       /* all that serve it */
+};
+
+/* A station that serves a model. */
+struct nf__host {
+    struct nf__group *group;
+    const struct nf__host *next;
 };
 
 /* A site as the file names it, and where its copies are in the world's list. */
@@ -51,6 +62,9 @@ struct nf__group {
     size_t model_count;
     const struct nf_device *device;
     const struct nf_calibration *calibration; /* NULL: none */
+    struct nf__group *next_in_region;
+    bool has_kind;  /* else `kind` says nothing */
+    bool is_unsure; /* it may serve more models: names that could not be read or found */
     bool is_linked;
 };
 
@@ -67,6 +81,7 @@ struct nf__class {
     uint32_t site; /* site group of the traffic entry */
     struct nf__model *model;
     bool tokens_from_trace;
+    bool knows_trace;                /* whether token counts come from one is certain */
     struct nf_arrival_spec arrivals; /* traffic entries */
 };
 
@@ -78,7 +93,12 @@ struct nf__build {
     const struct nf_catalog *catalog; /* NULL until needed */
     bool catalog_failed;
     struct nf_world_spec *world;
-    struct nf__index model_index, site_index, group_index, class_index;
+    /* Are all of them known, by name at least? Where not, a name that is not there may be one that was told. */
+    bool knows_models, knows_sites, knows_stations, knows_regions, knows_links,
+        knows_classes, knows_order;
+    bool has_unsure;   /* a station may serve more models than are known */
+    int errors_before; /* in diags, when loading began */
+    struct nf__index model_index, region_index, site_index, group_index, class_index;
     struct nf__model *models;
     struct nf__site *sites;
     size_t site_count;
@@ -90,9 +110,13 @@ struct nf__build {
     size_t class_count, class_cap;
     const struct nf_calibration **calibrations;
     size_t calibration_count;
+    struct nf__bad_file *bad_files;
 };
 
 enum { NF__NONE = UINT32_MAX };
+
+/* Most pairs of a site and a station. */
+enum { NF__ROUTES_MAX = 16000000 };
 
 void nf__build_models(struct nf__build *b);
 void nf__build_sites(struct nf__build *b);
@@ -102,10 +126,16 @@ void nf__build_classes(struct nf__build *b);
 void nf__build_gateway(struct nf__build *b);
 void nf__build_slas(struct nf__build *b);
 void nf__build_output(struct nf__build *b);
-void nf__build_routes(struct nf__build *b); /* only when there was no error */
+void nf__build_routes(struct nf__build *b);
+
+/* Tell every class that no station can serve. links: for each site group and station group, a link or -1. */
+void nf__build_check_served(struct nf__build *b, const int32_t *links);
 
 /* Read the catalogue at first use; NULL when it cannot be read (told once). */
 const struct nf_catalog *nf__build_catalog(struct nf__build *b);
+
+/* The profile that the group's costs rest on, NULL where its device has none. False when told. */
+bool nf__build_calibration(struct nf__build *b, struct nf__group *g);
 
 /* Work out what the group's models cost on its device. */
 void nf__build_hostings(struct nf__build *b, struct nf__group *g,
@@ -122,6 +152,9 @@ void nf__build_generation(struct nf__build *b, struct nf__model *m);
 void nf__build_scaler(struct nf__build *b, struct nf_station_decl *d,
                       struct nf_scaler_spec *out);
 
+/* Is this key of an object given? -1: nobody can tell (a mistake about it was told). */
+int nf__build_given(const struct nf_object *o, const char *key);
+
 /* A declared distribution as the engine draws it. False when told. */
 bool nf__build_dist(struct nf__build *b, struct nf_dist_decl *decl, enum nf_dimension dim,
                     struct nf_dist *out);
@@ -132,6 +165,11 @@ bool nf__build_arrivals(struct nf__build *b, struct nf__class *c, struct nf_trac
 /* A file named in the scenario: beside it, else below data_root/scenarios/; absolute as it is. The first that exists, else
  * the first. */
 const char *nf__build_file(struct nf__build *b, const char *name);
+
+/* A trace (of a format), a profile or samples (NF__NONE) that were found wrong: what is wrong in a file is told once, however
+ * many name it. */
+bool nf__build_is_bad_file(const struct nf__build *b, const char *path, uint32_t format);
+void nf__build_add_bad_file(struct nf__build *b, const char *path, uint32_t format);
 
 /* The first value put under a name stays. */
 void nf__index_put(struct nf__index *t, const char *key, uint32_t value,

@@ -1,5 +1,6 @@
 /* Arrival processes of traffic entries. */
 #include <math.h>
+#include <string.h>
 
 #include "scenario/build.h"
 
@@ -15,6 +16,9 @@ static bool make_renewal(struct nf__build *b, struct nf_arrivals_decl *d,
 {
     const char *why = "";
     out->kind = NF_ARRIVAL_RENEWAL;
+    if (d->process != NF_PROCESS_RENEWAL && NF_IS_WRONG(&d->at, "rate", "cv")) {
+        return false;
+    }
     if (d->process == NF_PROCESS_GAMMA) {
         return nf_dist_gamma(&out->gap, 1 / d->rate, d->cv, &why) ||
                refuse(b, d, "", why);
@@ -34,62 +38,69 @@ static bool make_renewal(struct nf__build *b, struct nf_arrivals_decl *d,
 static bool make_mmpp(struct nf__build *b, struct nf_arrivals_decl *d,
                       struct nf_arrival_spec *out)
 {
-    const struct nf_state_decl *declared = d->states.items;
+    struct nf_state_decl *declared = d->states.items;
     size_t n = d->states.count;
     double most = 0;
-    if (n < 2) {
-        return refuse(b, d, "states",
-                      "expected at least two states; for one, use poisson");
+    bool ok = nf_object_is_whole(&d->at, "states"), has_rates = ok;
+    if (ok && n < 2) {
+        ok = refuse(b, d, "states", "expected at least two states; for one, use poisson");
     }
     struct nf_mmpp_state *states = NF_NEW_ARRAY(b->load.arena, n, struct nf_mmpp_state);
     for (size_t i = 0; i < n; i++) {
         states[i] = (struct nf_mmpp_state){declared[i].rate, declared[i].dwell};
         most = fmax(most, declared[i].rate);
-        if (declared[i].dwell < 1e-6) {
-            return refuse(b, d, "states", "a state lasts at least 1 us on average");
+        has_rates = has_rates && !nf_object_is_wrong(&declared[i].at, "rate");
+        if (!nf_object_is_wrong(&declared[i].at, "dwell") && declared[i].dwell < 1e-6) {
+            (void)nf_object_error(&b->load, &declared[i].at, "dwell", NF_E_RANGE, NULL,
+                                  "a state lasts at least 1 us on average");
         }
     }
-    if (!(most > 0)) {
-        return refuse(b, d, "states", "all rates are 0; no request would ever come");
+    if (has_rates && !(most > 0)) {
+        ok = refuse(b, d, "states", "all rates are 0; no request would ever come");
     }
     out->kind = NF_ARRIVAL_MMPP;
     out->states = states;
     out->state_count = n;
-    return true;
+    return ok;
 }
 
-static bool check_point(struct nf__build *b, struct nf_arrivals_decl *d, size_t i)
+/* *latest: the greatest time so far. */
+static bool check_point(struct nf__build *b, struct nf_arrivals_decl *d,
+                        struct nf_point_decl *p, double *latest)
 {
-    struct nf_point_decl *p = (struct nf_point_decl *)d->profile.items + i;
-    if (i > 0 && p->time < p[-1].time) {
-        (void)nf_object_error(
-            &b->load, &p->at, "", NF_E_IMPOSSIBLE, NULL,
-            "the times of a profile rise; this one is before the point before");
-        d->at.is_broken = true;
-        return false;
+    bool is_exponential = !nf_object_is_wrong(&d->at, "interpolation") &&
+                          d->interpolation == NF_INTERP_EXPONENTIAL;
+    bool ok = !p->at.is_broken;
+    if (!nf_object_is_wrong(&p->at, "time")) {
+        if (p->time < *latest) {
+            (void)nf_object_error(
+                &b->load, &p->at, "", NF_E_IMPOSSIBLE, NULL,
+                "the times of a profile rise; this one is before the point before");
+            ok = false;
+        }
+        *latest = p->time;
     }
-    if (d->interpolation == NF_INTERP_EXPONENTIAL && !(p->rate > 0)) {
+    if (is_exponential && !nf_object_is_wrong(&p->at, "rate") && !(p->rate > 0)) {
         (void)nf_object_error(&b->load, &p->at, "", NF_E_RANGE,
                               "use a very small rate, or linear",
                               "exponential interpolation needs rates above 0");
-        d->at.is_broken = true;
-        return false;
+        ok = false;
     }
-    return true;
+    return ok;
 }
 
 /* The last rate stays until the end: a last point there says so to the world. */
 static bool make_nhpp(struct nf__build *b, struct nf_arrivals_decl *d,
                       struct nf_arrival_spec *out)
 {
-    const struct nf_point_decl *declared = d->profile.items;
+    struct nf_point_decl *declared = d->profile.items;
     size_t n = d->profile.count;
-    double most = 0;
-    bool ok = true;
+    double most = 0, latest = 0;
+    bool ok = n > 0;
     struct nf_rate_point *points =
         NF_NEW_ARRAY(b->load.arena, n + 1, struct nf_rate_point);
     for (size_t i = 0; i < n; i++) {
-        ok = check_point(b, d, i) && ok;
+        ok = check_point(b, d, &declared[i], &latest) && ok;
         points[i] = (struct nf_rate_point){declared[i].time, declared[i].rate};
         most = fmax(most, declared[i].rate);
     }
@@ -97,7 +108,7 @@ static bool make_nhpp(struct nf__build *b, struct nf_arrivals_decl *d,
         return refuse(b, d, "profile", "all rates are 0; no request would ever come");
     }
     double end = b->decl->duration;
-    if (points[n - 1].at_s < end) {
+    if (ok && points[n - 1].at_s < end) {
         points[n] = (struct nf_rate_point){end, points[n - 1].rate};
         n++;
     }
@@ -111,6 +122,9 @@ static bool make_nhpp(struct nf__build *b, struct nf_arrivals_decl *d,
 static bool make_trace(struct nf__build *b, struct nf__class *c, struct nf_trace *trace)
 {
     struct nf_arrivals_decl *d = &c->decl->arrivals;
+    if (nf_object_is_wrong(&d->at, "file")) {
+        return false;
+    }
     struct nf_trace_options options = {
         .format = (enum nf_trace_format)d->format,
         .speed = d->speed,
@@ -118,9 +132,16 @@ static bool make_trace(struct nf__build *b, struct nf__class *c, struct nf_trace
         .end = b->world->duration > 0 ? b->world->duration + 1 : NF_TIME_NEVER,
         .from = nf_object_place(&d->at, "file"),
         .where = nf_arena_printf(b->load.arena, "%s.file", d->at.path)};
-    if (nf_trace_read(nf__build_file(b, d->file), &options, b->load.arena, b->load.diags,
-                      trace) != NF_OK) {
-        d->at.is_broken = true;
+    const char *path = nf__build_file(b, d->file);
+    if (nf_object_is_wrong(&d->at, "format")) {
+        (void)nf_trace_find(path, &options, b->load.diags);
+        return false;
+    }
+    if (nf__build_is_bad_file(b, path, (uint32_t)d->format)) {
+        return false;
+    }
+    if (nf_trace_read(path, &options, b->load.arena, b->load.diags, trace) != NF_OK) {
+        nf__build_add_bad_file(b, path, (uint32_t)d->format);
         return false;
     }
     c->arrivals = (struct nf_arrival_spec){.kind = NF_ARRIVAL_TRACE,
@@ -139,23 +160,33 @@ static bool make_trace(struct nf__build *b, struct nf__class *c, struct nf_trace
 bool nf__build_arrivals(struct nf__build *b, struct nf__class *c, struct nf_trace *trace)
 {
     struct nf_arrivals_decl *d = &c->decl->arrivals;
-    if (d->at.is_broken || c->decl->arrivals.at.node == NULL) {
+    c->knows_trace = false;
+    if (d->at.is_unread || d->process < 0) {
         return false;
     }
+    bool ok = false;
     switch (d->process) {
     case NF_PROCESS_POISSON:
     case NF_PROCESS_CONSTANT:
         c->arrivals.kind =
             d->process == NF_PROCESS_POISSON ? NF_ARRIVAL_POISSON : NF_ARRIVAL_CONSTANT;
         c->arrivals.rate = d->rate;
-        return true;
+        ok = true;
+        break;
     case NF_PROCESS_MMPP:
-        return make_mmpp(b, d, &c->arrivals);
+        ok = make_mmpp(b, d, &c->arrivals);
+        break;
     case NF_PROCESS_NHPP:
-        return make_nhpp(b, d, &c->arrivals);
+        ok = make_nhpp(b, d, &c->arrivals);
+        break;
     case NF_PROCESS_TRACE:
-        return make_trace(b, c, trace);
+        ok = make_trace(b, c, trace);
+        break;
     default:
-        return make_renewal(b, d, &c->arrivals);
+        ok = make_renewal(b, d, &c->arrivals);
+        break;
     }
+    c->knows_trace =
+        !nf_object_is_wrong(&d->at, "process") && (ok || d->process != NF_PROCESS_TRACE);
+    return ok && !d->at.is_broken;
 }

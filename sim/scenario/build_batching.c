@@ -28,9 +28,6 @@ void nf__build_generation(struct nf__build *b, struct nf__model *m)
         (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, "remove it",
                               "%s generates pictures", d->catalog);
     }
-    if (g->at.is_broken) {
-        return;
-    }
     nf__build_materialize(b, &nf_table_model, "generate", &g->at, &d->at);
     change(&j->width, g->width);
     change(&j->height, g->height);
@@ -46,6 +43,7 @@ void nf__build_generation(struct nf__build *b, struct nf__model *m)
     g->offload = j->offload;
     d->parameters = isnan(d->parameters) ? m->diffusion->parameters : d->parameters;
     m->kind = NF_MODEL_DNN;
+    m->has_kind = true;
 }
 
 /* ---- batches ---- */
@@ -90,7 +88,7 @@ static void fill_preferred(struct nf__build *b, struct nf_batching_decl *d,
     uint32_t *to = NF_NEW_ARRAY(b->load.arena, d->preferred.count, uint32_t);
     for (size_t i = 0; i < d->preferred.count; i++) {
         to[i] = (uint32_t)from[i].value;
-        if (from[i].value > d->max_size) {
+        if (!from[i].at.is_unread && from[i].value > d->max_size) {
             (void)nf_object_error(&b->load, &from[i].at, "", NF_E_RANGE, NULL,
                                   "a preferred size of %lld is above max_size, %lld",
                                   (long long)from[i].value, (long long)d->max_size);
@@ -104,17 +102,26 @@ static void fill_preferred(struct nf__build *b, struct nf_batching_decl *d,
 static void group_gpus(struct nf__build *b, struct nf__group *g,
                        struct nf_station_spec *s)
 {
+    const struct nf__model *first = NULL;
     int64_t gpus = 1;
     for (size_t i = 0; i < g->model_count; i++) {
         const struct nf__model *m = &b->models[g->models[i]];
+        if (!m->has_kind || nf_object_is_wrong(&m->decl->generate.at, "gpus")) {
+            continue;
+        }
         int64_t own = m->diffusion != NULL ? m->decl->generate.gpus : 1;
-        if (i > 0 && own != gpus) {
+        if (first != NULL && own != gpus) {
             (void)nf_object_error(&b->load, &g->decl->at, "models", NF_E_IMPOSSIBLE, NULL,
                                   "%s takes %lld GPUs for a request, %s takes %lld",
-                                  b->models[g->models[0]].decl->at.name, (long long)gpus,
-                                  m->decl->at.name, (long long)own);
+                                  first->decl->at.name, (long long)gpus, m->decl->at.name,
+                                  (long long)own);
+            return;
         }
+        first = m;
         gpus = own;
+    }
+    if (NF_IS_WRONG(&g->decl->at, "gpus", "gpus_per_replica")) {
+        return;
     }
     if (g->decl->gpus % gpus != 0) {
         (void)nf_object_error(&b->load, &g->decl->at, "", NF_E_IMPOSSIBLE, NULL,
@@ -125,21 +132,17 @@ static void group_gpus(struct nf__build *b, struct nf__group *g,
     s->servers = (unsigned)(g->decl->gpus / gpus);
 }
 
-void nf__build_batching(struct nf__build *b, struct nf__group *g,
-                        struct nf_station_spec *s)
+static void read_batching(struct nf__build *b, struct nf_batching_decl *d,
+                          struct nf_station_spec *s)
 {
-    struct nf_batching_decl *d = &g->decl->batching;
-    group_gpus(b, g, s);
-    if (d->at.is_broken) {
-        return;
-    }
     s->batch_max = (unsigned)d->max_size;
     s->batch_delay = isinf(d->max_delay) ? NF_TIME_NEVER : nf_time_of_s(d->max_delay);
     s->batch_streams = (unsigned)d->streams;
+    bool has_levels = !nf_object_is_wrong(&d->at, "priorities");
     if (d->default_priority == NF_INT_ABSENT) {
         d->default_priority = d->priorities > 0 ? d->priorities : 1;
     }
-    if (d->priorities > 0 && d->default_priority > d->priorities) {
+    if (has_levels && d->priorities > 0 && d->default_priority > d->priorities) {
         (void)nf_object_error(&b->load, &d->at, "default_priority", NF_E_RANGE, NULL,
                               "level %lld, but there are %lld priorities",
                               (long long)d->default_priority, (long long)d->priorities);
@@ -153,7 +156,24 @@ void nf__build_batching(struct nf__build *b, struct nf__group *g,
                                  .policy = {.timeout = limit_ns(d->time_limit),
                                             .action = (enum nf_batch_action)d->when_late,
                                             .allow_override = true}};
-    fill_preferred(b, d, rules);
-    fill_levels(b, d, rules);
+    if (!nf_object_is_wrong(&d->at, "max_size")) {
+        fill_preferred(b, d, rules);
+    }
+    if (has_levels) {
+        fill_levels(b, d, rules);
+    }
     s->batcher = rules;
+}
+
+void nf__build_batching(struct nf__build *b, struct nf__group *g,
+                        struct nf_station_spec *s)
+{
+    struct nf_batching_decl *d = &g->decl->batching;
+    bool is_batched = g->has_kind && g->kind == NF_STATION_BATCH;
+    if (is_batched) {
+        group_gpus(b, g, s);
+    }
+    if (d->at.node != NULL && !d->at.is_unread) { /* also where it is out of place */
+        read_batching(b, d, s);
+    }
 }

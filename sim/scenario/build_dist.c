@@ -26,16 +26,28 @@ static bool wrong_keys(struct nf__build *b, struct nf_dist_decl *d, const char *
     return false;
 }
 
+/* Is this key given? A key that nobody can tell about counts as not, and *is_unsure is set. */
+static bool given(const struct nf_dist_decl *d, const char *key, bool *is_unsure)
+{
+    int known = nf__build_given(&d->at, key);
+    *is_unsure = *is_unsure || known < 0;
+    return known > 0;
+}
+
 static bool make_lognormal(struct nf__build *b, struct nf_dist_decl *d,
                            struct nf_dist *out)
 {
     const char *why = "";
-    bool has_moments =
-        !isnan(d->mean) && !isnan(d->cv) && isnan(d->median) && isnan(d->p99);
-    bool has_quantiles =
-        isnan(d->mean) && isnan(d->cv) && !isnan(d->median) && !isnan(d->p99);
+    bool is_unsure = false;
+    bool mean = given(d, "mean", &is_unsure), cv = given(d, "cv", &is_unsure);
+    bool median = given(d, "median", &is_unsure), p99 = given(d, "p99", &is_unsure);
+    bool has_moments = mean && cv && !median && !p99;
+    bool has_quantiles = !mean && !cv && median && p99;
     if (!has_moments && !has_quantiles) {
-        return wrong_keys(b, d, "either mean and cv, or median and p99");
+        return !is_unsure && wrong_keys(b, d, "either mean and cv, or median and p99");
+    }
+    if (NF_IS_WRONG(&d->at, "mean", "cv", "median", "p99")) {
+        return false;
     }
     return (has_moments ? nf_dist_lognormal_moments(out, d->mean, d->cv, &why)
                         : nf_dist_lognormal_quantiles(out, d->median, d->p99, &why)) ||
@@ -45,12 +57,16 @@ static bool make_lognormal(struct nf__build *b, struct nf_dist_decl *d,
 static bool make_pareto(struct nf__build *b, struct nf_dist_decl *d, struct nf_dist *out)
 {
     const char *why = "";
-    if (isnan(d->min) == isnan(d->mean)) {
-        return wrong_keys(b, d, "either min or mean, beside shape");
+    bool is_unsure = false, ok = true;
+    if (given(d, "min", &is_unsure) == given(d, "mean", &is_unsure) && !is_unsure) {
+        ok = wrong_keys(b, d, "either min or mean, beside shape");
     }
-    if (d->shape <= 1) {
-        return refuse(b, d, "shape",
-                      "a pareto distribution has a mean only for a shape above 1");
+    if (d->shape <= 1) { /* false for NAN: not read */
+        ok = refuse(b, d, "shape",
+                    "a pareto distribution has a mean only for a shape above 1");
+    }
+    if (!ok || NF_IS_WRONG(&d->at, "min", "mean", "shape")) {
+        return false;
     }
     double min = isnan(d->min) ? d->mean * (d->shape - 1) / d->shape : d->min;
     return nf_dist_pareto(out, min, d->shape, &why) || refuse(b, d, "", why);
@@ -59,8 +75,12 @@ static bool make_pareto(struct nf__build *b, struct nf_dist_decl *d, struct nf_d
 static bool make_normal(struct nf__build *b, struct nf_dist_decl *d, struct nf_dist *out)
 {
     const char *why = "";
-    if (isnan(d->sd) == isnan(d->cv)) {
-        return wrong_keys(b, d, "either sd or cv, beside mean");
+    bool is_unsure = false;
+    if (given(d, "sd", &is_unsure) == given(d, "cv", &is_unsure)) {
+        return !is_unsure && wrong_keys(b, d, "either sd or cv, beside mean");
+    }
+    if (NF_IS_WRONG(&d->at, "mean", "sd", "cv")) {
+        return false;
     }
     return nf_dist_normal(out, d->mean, isnan(d->sd) ? d->cv * d->mean : d->sd, &why) ||
            refuse(b, d, "", why);
@@ -130,6 +150,9 @@ static bool make_observed(struct nf__build *b, struct nf_dist_decl *d,
     struct stat st = {0};
     struct nf_place from = nf_object_place(&d->at, "file");
     int errors = b->load.diags->errors;
+    if (nf__build_is_bad_file(b, path, NF__NONE)) {
+        return false;
+    }
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
         (void)nf_object_error(&b->load, &d->at, "file", NF_E_REFERENCE, NULL,
                               "there is no file \"%s\"", path);
@@ -141,6 +164,9 @@ static bool make_observed(struct nf__build *b, struct nf_dist_decl *d,
     }
     double *values = read_samples(b, path, dim, bytes.data, &n);
     bool ok = b->load.diags->errors == errors;
+    if (!ok) {
+        nf__build_add_bad_file(b, path, NF__NONE);
+    }
     if (ok && n < 2) {
         ok = refuse(b, d, "file", "expected at least two values in the file");
     }
@@ -164,8 +190,12 @@ static bool make_empirical(struct nf__build *b, struct nf_dist_decl *d,
     const struct nf_quantile_decl *q = d->quantiles.items;
     size_t n = d->quantiles.count;
     const char *why = "";
-    if ((n > 0) == (d->file != NULL)) {
-        return wrong_keys(b, d, "either quantiles or file");
+    bool is_unsure = false;
+    if (given(d, "quantiles", &is_unsure) == given(d, "file", &is_unsure)) {
+        return !is_unsure && wrong_keys(b, d, "either quantiles or file");
+    }
+    if (NF_IS_WRONG(&d->at, "quantiles", "file")) {
+        return false;
     }
     if (d->file != NULL) {
         return make_observed(b, d, dim, out);
@@ -187,36 +217,57 @@ static bool make_mixture(struct nf__build *b, struct nf_dist_decl *d,
     size_t n = d->parts.count;
     const char *why = "";
     double sum = 0;
-    bool ok = true;
+    bool ok = nf_object_is_whole(&d->at, "parts"), has_sum = ok;
     double *weights = NF_NEW_ARRAY(b->load.arena, n, double);
     struct nf_dist *dists = NF_NEW_ARRAY(b->load.arena, n, struct nf_dist);
     for (size_t i = 0; i < n; i++) {
         weights[i] = parts[i].weight;
         sum += weights[i];
+        has_sum = has_sum && !nf_object_is_wrong(&parts[i].at, "weight");
         ok = nf__build_dist(b, &parts[i].of, dim, &dists[i]) && ok;
     }
-    if (fabs(sum - 1) > 1e-9) {
+    if (has_sum && fabs(sum - 1) > 1e-9) {
         (void)nf_object_error(&b->load, &d->at, "parts", NF_E_RANGE, NULL,
                               "the weights make %.6g %%, expected 100 %%", sum * 100);
         return false;
     }
-    return ok && (nf_dist_mixture(out, n, dists, weights, b->load.arena, &why) ||
-                  refuse(b, d, "parts", why));
+    return ok && has_sum &&
+           (nf_dist_mixture(out, n, dists, weights, b->load.arena, &why) ||
+            refuse(b, d, "parts", why));
+}
+
+/* Those of mean and cv. */
+static bool make_moments(struct nf__build *b, struct nf_dist_decl *d, struct nf_dist *out)
+{
+    const char *why = "";
+    if (NF_IS_WRONG(&d->at, "mean", "cv")) {
+        return false;
+    }
+    bool ok = d->kind == NF_DIST_GAMMA ? nf_dist_gamma(out, d->mean, d->cv, &why)
+              : d->kind == NF_DIST_WEIBULL
+                  ? nf_dist_weibull(out, d->mean, d->cv, &why)
+                  : nf_dist_hyperexponential(out, d->mean, d->cv, &why);
+    return ok || refuse(b, d, "", why);
 }
 
 static bool make(struct nf__build *b, struct nf_dist_decl *d, enum nf_dimension dim,
                  struct nf_dist *out)
 {
     const char *why = "";
-    bool ok;
     switch (d->kind) {
     case NF_DIST_CONSTANT:
+        if (nf_object_is_wrong(&d->at, "value")) {
+            return false;
+        }
         *out = nf_dist_constant(d->value);
         return true;
     case NF_DIST_UNIFORM:
-        ok = nf_dist_uniform(out, d->min, d->max, &why);
-        break;
+        return !NF_IS_WRONG(&d->at, "min", "max") &&
+               (nf_dist_uniform(out, d->min, d->max, &why) || refuse(b, d, "", why));
     case NF_DIST_EXPONENTIAL:
+        if (nf_object_is_wrong(&d->at, "mean")) {
+            return false;
+        }
         if (!(d->mean > 0)) {
             return refuse(b, d, "mean", "the mean must be above 0");
         }
@@ -226,29 +277,21 @@ static bool make(struct nf__build *b, struct nf_dist_decl *d, enum nf_dimension 
         return make_normal(b, d, out);
     case NF_DIST_LOGNORMAL:
         return make_lognormal(b, d, out);
-    case NF_DIST_GAMMA:
-        ok = nf_dist_gamma(out, d->mean, d->cv, &why);
-        break;
-    case NF_DIST_WEIBULL:
-        ok = nf_dist_weibull(out, d->mean, d->cv, &why);
-        break;
     case NF_DIST_PARETO:
         return make_pareto(b, d, out);
-    case NF_DIST_HYPEREXPONENTIAL:
-        ok = nf_dist_hyperexponential(out, d->mean, d->cv, &why);
-        break;
     case NF_DIST_EMPIRICAL:
         return make_empirical(b, d, dim, out);
-    default:
+    case NF_DIST_MIXTURE:
         return make_mixture(b, d, dim, out);
+    default:
+        return make_moments(b, d, out);
     }
-    return ok || refuse(b, d, "", why);
 }
 
 bool nf__build_dist(struct nf__build *b, struct nf_dist_decl *decl, enum nf_dimension dim,
                     struct nf_dist *out)
 {
-    if (decl->at.is_broken || !make(b, decl, dim, out)) {
+    if (decl->at.is_unread || decl->kind < 0 || !make(b, decl, dim, out)) {
         return false;
     }
     if (!isfinite(out->mean)) {
@@ -257,5 +300,5 @@ bool nf__build_dist(struct nf__build *b, struct nf_dist_decl *decl, enum nf_dime
     if (decl->shift > 0) {
         *out = nf_dist_shifted(*out, decl->shift);
     }
-    return true;
+    return !decl->at.is_broken;
 }

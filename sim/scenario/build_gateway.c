@@ -9,6 +9,10 @@ static const struct nf__group *find_listed(struct nf__build *b, struct nf_object
                                            const char *name)
 {
     uint32_t g = nf__build_find_group(b, name);
+    b->knows_order = b->knows_order && g != NF__NONE;
+    if (g == NF__NONE && !b->knows_stations) {
+        return NULL;
+    }
     if (g == NF__NONE) {
         (void)nf_object_error(&b->load, at, "", NF_E_REFERENCE,
                               nf__build_near(b, name, nf__build_group_names(b)),
@@ -33,7 +37,10 @@ static void fill_order(struct nf__build *b, const struct entry *entries, size_t 
     const struct nf__group **groups =
         NF_NEW_ARRAY(b->load.arena, count, const struct nf__group *);
     for (size_t i = 0; i < count; i++) {
-        const struct nf__group *g = find_listed(b, entries[i].at, entries[i].name);
+        const struct nf__group *g = entries[i].name != NULL
+                                        ? find_listed(b, entries[i].at, entries[i].name)
+                                        : NULL;
+        b->knows_order = b->knows_order && g != NULL;
         if (g != NULL && is_listed[g - b->groups]) {
             (void)nf_object_error(&b->load, entries[i].at, "", NF_E_KEY, NULL,
                                   "%s is given twice", entries[i].name);
@@ -66,7 +73,9 @@ static void fill_spillover(struct nf__build *b, struct nf_gateway_decl *d,
         entries[i] = (struct entry){&names[i].at, names[i].text, 0};
     }
     fill_order(b, entries, d->order.count, out);
-    if (isnan(s->queue_delay) && isnan(s->queue_length) && isnan(s->utilization)) {
+    if (isnan(s->queue_delay) && isnan(s->queue_length) && isnan(s->utilization) &&
+        s->at.node != NULL &&
+        !NF_IS_WRONG(&s->at, "queue_delay", "queue_length", "utilization")) {
         (void)nf_object_error(&b->load, &s->at, "", NF_E_KEY,
                               "for example {queue_delay: 500ms}",
                               "expected queue_delay, queue_length or utilization");
@@ -82,13 +91,15 @@ static void fill_weighted(struct nf__build *b, struct nf_gateway_decl *d,
     struct nf_weight_decl *weights = d->weights.items;
     struct entry *entries = NF_NEW_ARRAY(b->load.arena, d->weights.count, struct entry);
     double sum = 0;
+    bool has_sum = nf_object_is_whole(&d->at, "weights");
     for (size_t i = 0; i < d->weights.count; i++) {
         entries[i] =
             (struct entry){&weights[i].at, weights[i].at.name, weights[i].weight};
         sum += weights[i].weight;
+        has_sum = has_sum && !weights[i].at.is_unread;
     }
     fill_order(b, entries, d->weights.count, out);
-    if (fabs(sum - 1) > 1e-9) {
+    if (has_sum && fabs(sum - 1) > 1e-9) {
         (void)nf_object_error(&b->load, &d->at, "weights", NF_E_RANGE, NULL,
                               "the weights make %.6g %%, expected 100 %%", sum * 100);
     }
@@ -98,16 +109,20 @@ void nf__build_gateway(struct nf__build *b)
 {
     struct nf_gateway_decl *d = &b->decl->gateway;
     struct nf_gateway_spec *out = &b->world->gateway;
-    if (d->at.is_broken || d->at.node == NULL) {
+    if (d->at.is_unread) {
         return;
     }
+    b->knows_order =
+        nf_object_is_whole(&d->at, "order") && nf_object_is_whole(&d->at, "weights");
     out->policy = (enum nf_policy)d->policy;
     out->timeout = isinf(d->timeout) ? NF_TIME_NEVER : nf_time_of_s(d->timeout);
     out->retries = (unsigned)d->retry.attempts;
     out->backoff = nf_time_of_s(d->retry.backoff);
-    if (d->policy == NF_POLICY_SPILLOVER) {
+    /* lists of a policy that cannot be known are checked, too */
+    if (d->policy == NF_POLICY_SPILLOVER || (d->policy < 0 && d->order.count > 0)) {
         fill_spillover(b, d, out);
-    } else if (d->policy == NF_POLICY_WEIGHTED) {
+    } else if (d->policy == NF_POLICY_WEIGHTED ||
+               (d->policy < 0 && d->weights.count > 0)) {
         fill_weighted(b, d, out);
     } else if (d->policy == NF_POLICY_DECISION_FRAMEWORK) {
         out->edge_max_parameters = d->edge_max_parameters;
@@ -139,6 +154,9 @@ static size_t read_sla(struct nf__build *b, struct nf_sla_decl *d,
 {
     size_t n = 0;
     uint32_t ix = nf__build_find_class(b, d->class_name);
+    if (ix == NF__NONE && !b->knows_classes) {
+        return 0;
+    }
     if (ix == NF__NONE) {
         (void)nf_object_error(&b->load, &d->at, "class", NF_E_REFERENCE,
                               nf__build_near(b, d->class_name, class_names(b)),
@@ -146,7 +164,8 @@ static size_t read_sla(struct nf__build *b, struct nf_sla_decl *d,
         return 0;
     }
     const struct nf__class *c = b->classes[ix];
-    bool has_tokens = c->model == NULL || c->model->kind == NF_MODEL_LLM;
+    bool has_tokens =
+        c->model == NULL || !c->model->has_kind || c->model->kind == NF_MODEL_LLM;
     for (size_t i = 0; i < NF_SLA_MEASURES * NF_SLA_STATISTICS; i++) {
         enum nf_objective o = (enum nf_objective)(i / NF_SLA_STATISTICS);
         if (isnan(d->times[i])) {
@@ -166,7 +185,7 @@ static size_t read_sla(struct nf__build *b, struct nf_sla_decl *d,
                                         d->availability};
     }
     if (!isnan(d->target_met)) {
-        if (!has_target(c)) {
+        if (!has_target(c) && !nf_object_is_wrong(&c->decl->at, "target")) {
             (void)nf_object_error(&b->load, &d->at, "target_met", NF_E_IMPOSSIBLE,
                                   "give the class a target", "class %s has no target",
                                   d->class_name);
@@ -192,7 +211,7 @@ void nf__build_slas(struct nf__build *b)
             cap = 2 * cap + EACH;
             slas = nf_mem_resize(slas, cap, sizeof *slas);
         }
-        if (!decls[i].at.is_broken) {
+        if (decls[i].class_name != NULL) {
             n += read_sla(b, &decls[i], slas + n);
         }
     }
@@ -226,7 +245,8 @@ void nf__build_output(struct nf__build *b)
 {
     struct nf_output_decl *d = &b->decl->output;
     double duration = b->decl->duration;
-    if (d->at.is_broken || !(duration > 0)) {
+    char least[64];
+    if (!(duration > 0) || nf_object_is_wrong(&d->at, "series")) {
         return;
     }
     if (isnan(d->series)) {
@@ -235,8 +255,9 @@ void nf__build_output(struct nf__build *b)
     if (isfinite(d->series) && duration / d->series > 100000) {
         (void)nf_object_error(
             &b->load, &d->at, "series", NF_E_LIMIT,
-            nf_arena_printf(b->load.arena, "use at least %.3g s",
-                            ceil(duration / 1e5 * 1e3) / 1e3),
+            nf_arena_printf(b->load.arena, "use at least %s",
+                            nf_units_format(ceil(duration / 1e5 * 1e3) / 1e3, NF_DIM_TIME,
+                                            false, least, sizeof least)),
             "the series would have %.0f points; at most 100000 are kept",
             duration / d->series);
     }

@@ -31,6 +31,7 @@ static void apply_dnn(struct nf__build *b, struct nf__model *m)
                               NF_E_KEY, NULL, "%s is not a language model", d->catalog);
     }
     m->kind = NF_MODEL_DNN;
+    m->has_kind = true;
     m->dnn = copy;
 }
 
@@ -58,6 +59,7 @@ static void apply_llm(struct nf__build *b, struct nf__model *m)
     d->kv = (int)copy->kv;
     d->parameters = isnan(d->parameters) ? copy->parameters : d->parameters;
     m->kind = NF_MODEL_LLM;
+    m->has_kind = true;
     m->llm = copy;
 }
 
@@ -66,7 +68,6 @@ static void find_in_catalog(struct nf__build *b, struct nf__model *m)
     struct nf_model_decl *d = m->decl;
     const struct nf_catalog *catalog = nf__build_catalog(b);
     if (catalog == NULL) {
-        d->at.is_broken = true;
         return;
     }
     m->dnn = nf_catalog_dnn(catalog, d->catalog);
@@ -91,46 +92,53 @@ static void find_in_catalog(struct nf__build *b, struct nf__model *m)
     }
 }
 
+/* A model that is not the catalogue's: by its service time, or by its kind alone. */
+static void check_plain(struct nf__build *b, struct nf__model *m)
+{
+    struct nf_model_decl *d = m->decl;
+    bool has_service = nf_object_has(&d->at, "service");
+    const char *extra = d->batch_law >= 0             ? "batch_law"
+                        : d->weights >= 0             ? "weights"
+                        : d->kv >= 0                  ? "kv"
+                        : d->host.at.node != NULL     ? "host"
+                        : d->generate.at.node != NULL ? "generate"
+                                                      : NULL;
+    if (extra != NULL) {
+        (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, NULL,
+                              "\"%s\" goes with catalog only", extra);
+    }
+    if (d->kind == NF_MODEL_SERVICE) {
+        (void)nf_object_error(&b->load, &d->at, "kind", NF_E_KEY, NULL,
+                              "a model of kind service is declared by its service time");
+    }
+    m->kind = has_service ? NF_MODEL_SERVICE : (enum nf_model_kind)d->kind;
+    m->has_kind = has_service || !nf_object_is_wrong(&d->at, "kind");
+}
+
 static void check_model(struct nf__build *b, struct nf__model *m,
                         struct nf_model_spec *out)
 {
     struct nf_model_decl *d = m->decl;
-    bool has_service = d->service.at.node != NULL;
-    int given = has_service + (d->catalog != NULL) + (d->kind >= 0);
-    if (d->at.is_broken) {
-        return;
-    }
-    if (given != 1) {
+    bool has_service = nf_object_has(&d->at, "service");
+    bool has_catalog = nf_object_has(&d->at, "catalog");
+    int given = has_service + has_catalog + nf_object_has(&d->at, "kind");
+    *out = (struct nf_model_spec){.name = d->at.name};
+    if (given > 1 || (given == 0 && !NF_IS_WRONG(&d->at, "service", "catalog", "kind"))) {
         (void)nf_object_error(&b->load, &d->at, "", NF_E_KEY, NULL,
                               given == 0
                                   ? "expected service, catalog or kind"
                                   : "expected only one of service, catalog and kind");
-        return;
     }
     if (d->catalog != NULL) {
         find_in_catalog(b, m);
-    } else {
-        m->kind = has_service ? NF_MODEL_SERVICE : (enum nf_model_kind)d->kind;
-        const char *extra = d->batch_law >= 0             ? "batch_law"
-                            : d->weights >= 0             ? "weights"
-                            : d->kv >= 0                  ? "kv"
-                            : d->host.at.node != NULL     ? "host"
-                            : d->generate.at.node != NULL ? "generate"
-                                                          : NULL;
-        if (extra != NULL) {
-            (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, NULL,
-                                  "\"%s\" goes with catalog only", extra);
-        }
-        if (d->kind == NF_MODEL_SERVICE) {
-            (void)nf_object_error(
-                &b->load, &d->at, "kind", NF_E_KEY, NULL,
-                "a model of kind service is declared by its service time");
-        }
+    } else if (given == 1 && !has_catalog) {
+        check_plain(b, m);
     }
-    *out = (struct nf_model_spec){.name = d->at.name, .kind = m->kind};
-    if (has_service && !nf__build_dist(b, &d->service, NF_DIM_TIME, &out->service)) {
-        d->at.is_broken = true;
+    m->has_kind = m->has_kind && given == 1;
+    if (has_service) {
+        (void)nf__build_dist(b, &d->service, NF_DIM_TIME, &out->service);
     }
+    out->kind = m->kind;
     out->parameters = isnan(d->parameters) ? 0 : d->parameters;
 }
 
@@ -255,10 +263,15 @@ static const struct nf_calibration *named_calibration(struct nf__build *b,
     }
     if (!found && ends_with(name, ".yaml")) {
         struct nf_calibration *read = NF_NEW(b->load.arena, struct nf_calibration);
-        if (nf_catalog_read_profile(b->catalog, nf__build_file(b, name),
+        const char *path = nf__build_file(b, name);
+        if (nf__build_is_bad_file(b, path, NF__NONE)) {
+            return NULL;
+        }
+        if (nf_catalog_read_profile(b->catalog, path,
                                     nf_object_place(&d->at, "calibration"), b->load.arena,
                                     b->load.diags, read) != NF_OK) {
-            d->at.is_broken = true;
+            (void)nf_object_mark_wrong(&b->load, &d->at, "calibration");
+            nf__build_add_bad_file(b, path, NF__NONE);
             return NULL;
         }
         read->name = name;
@@ -272,22 +285,29 @@ static const struct nf_calibration *named_calibration(struct nf__build *b,
     return found;
 }
 
-/* The profile that the group's costs rest on; NULL where its device has none. False when told. */
-static bool find_calibration(struct nf__build *b, struct nf__group *g)
+bool nf__build_calibration(struct nf__build *b, struct nf__group *g)
 {
     struct nf_station_decl *d = g->decl;
-    if (g->tier == NF_TIER_MAAS || g->kind == NF_STATION_SERVERS) {
-        if (d->calibration != NULL) {
-            (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_KEY, NULL,
-                                  "goes with models of the catalogue only");
-        }
-        return d->calibration == NULL;
+    bool is_plain = g->has_kind && g->kind == NF_STATION_SERVERS;
+    const struct nf_calibration *c = NULL;
+    if (nf_object_is_wrong(&d->at, "calibration")) {
+        return false;
     }
-    const struct nf_calibration *c =
-        d->calibration != NULL ? named_calibration(b, d)
-                               : nf_catalog_calibration(b->catalog, g->device->name);
-    if (c == NULL) {
-        return d->calibration == NULL;
+    if (d->calibration != NULL && is_plain) {
+        (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_KEY, "remove it",
+                              "goes with models of the catalogue only");
+        return false;
+    }
+    if (d->calibration != NULL) {
+        c = nf__build_catalog(b) != NULL ? named_calibration(b, d) : NULL;
+        if (c == NULL) {
+            return false;
+        }
+    } else if (g->device != NULL && !is_plain) {
+        c = nf_catalog_calibration(b->catalog, g->device->name);
+    }
+    if (c == NULL || g->device == NULL) {
+        return true;
     }
     if (strcmp(c->device, g->device->name) != 0) {
         (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_IMPOSSIBLE, NULL,
@@ -300,6 +320,18 @@ static bool find_calibration(struct nf__build *b, struct nf__group *g)
     return true;
 }
 
+/* Are all keys good that the cost hangs on? */
+static bool has_cost(const struct nf__model *m)
+{
+    const struct nf_object *at = &m->decl->at;
+    if (!m->has_kind) {
+        return false;
+    }
+    return m->diffusion != NULL ? !nf_object_is_wrong(at, "generate")
+           : m->dnn != NULL     ? !NF_IS_WRONG(at, "batch_law", "host")
+                                : !NF_IS_WRONG(at, "weights", "kv");
+}
+
 /* One model on the group's device. The mistake is told at the place of the model's name. */
 static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
                     struct nf_hosting *out)
@@ -308,8 +340,11 @@ static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
     struct nf_station_decl *d = g->decl;
     char why[512] = "";
     out->model = g->models[which];
-    if (m->kind == NF_MODEL_SERVICE || g->tier == NF_TIER_MAAS) {
+    if (g->tier == NF_TIER_MAAS || (m->has_kind && m->kind == NF_MODEL_SERVICE)) {
         return true;
+    }
+    if (!has_cost(m)) {
+        return false;
     }
     if (m->dnn == NULL && m->llm == NULL && m->diffusion == NULL) {
         (void)nf_object_error(
@@ -361,13 +396,13 @@ void nf__build_hostings(struct nf__build *b, struct nf__group *g,
     double bytes = 0;
     struct nf_hosting *hostings =
         NF_NEW_ARRAY(b->load.arena, g->model_count, struct nf_hosting);
-    bool has_profile = find_calibration(b, g), ok = has_profile;
-    for (size_t i = 0; i < g->model_count && has_profile; i++) {
+    bool ok = true;
+    for (size_t i = 0; i < g->model_count; i++) {
         ok = prepare(b, g, i, &hostings[i]) && ok;
         bytes += g->kind == NF_STATION_LLM ? hostings[i].llm.weight_bytes
                                            : hostings[i].dnn.weight_bytes;
     }
-    if (ok && g->kind == NF_STATION_BATCH) {
+    if (ok && g->kind == NF_STATION_BATCH && g->device != NULL) {
         check_together(b, g, hostings);
     }
     s->hostings = hostings;

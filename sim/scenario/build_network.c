@@ -29,44 +29,58 @@ static const char *const *site_names(struct nf__build *b)
 
 static bool is_region(const struct nf__build *b, const char *name)
 {
-    for (size_t i = 0; i < b->group_count; i++) {
-        const char *region = b->groups[i].decl->region;
-        if (region != NULL && strcmp(region, name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return nf__index_find(&b->region_index, name) != NF__NONE;
 }
 
-static void check_ends(struct nf__build *b, struct nf__link *l)
+static void check_from(struct nf__build *b, struct nf__link *l)
 {
     struct nf_link_decl *d = l->decl;
     l->site = nf__build_find_site(b, d->from);
-    if (l->site == NF__NONE) {
+    if (l->site == NF__NONE && b->knows_sites) {
         (void)nf_object_error(&b->load, &d->at, "from", NF_E_REFERENCE,
                               nf__build_near(b, d->from, site_names(b)),
                               "no site \"%s\": neither traffic nor an edge node is there",
                               d->from);
     }
+}
+
+static void check_to(struct nf__build *b, struct nf_link_decl *d)
+{
     bool is_station = nf__build_find_group(b, d->to) != NF__NONE;
-    if (!is_station && !is_region(b, d->to)) {
-        const char *hint =
-            nf__build_find_site(b, d->to) != NF__NONE
-                ? "links lead to edge nodes by their own names, not to sites"
-                : nf__build_near(b, d->to, region_names(b));
-        (void)nf_object_error(&b->load, &d->at, "to", NF_E_REFERENCE, hint,
-                              "no edge node, pool, endpoint or region \"%s\"", d->to);
-    } else if (is_station && is_region(b, d->to)) {
+    if (is_station && is_region(b, d->to)) {
         (void)nf_object_error(&b->load, &d->at, "to", NF_E_REFERENCE,
                               "rename one of them",
                               "\"%s\" is both a station and a region", d->to);
+    } else if (!is_station && !is_region(b, d->to)) {
+        b->knows_links = false;
+        if (b->knows_stations && b->knows_regions) {
+            const char *hint =
+                nf__build_find_site(b, d->to) != NF__NONE
+                    ? "links lead to edge nodes by their own names, not to sites"
+                    : nf__build_near(b, d->to, region_names(b));
+            (void)nf_object_error(&b->load, &d->at, "to", NF_E_REFERENCE, hint,
+                                  "no edge node, pool, endpoint or region \"%s\"", d->to);
+        }
     }
+}
+
+static void check_ends(struct nf__build *b, struct nf__link *l)
+{
+    struct nf_link_decl *d = l->decl;
+    if (d->from != NULL) {
+        check_from(b, l);
+    }
+    if (d->to != NULL) {
+        check_to(b, d);
+    }
+    b->knows_links = b->knows_links && l->site != NF__NONE && d->to != NULL;
 }
 
 static void check_bandwidth(struct nf__build *b, struct nf_link_decl *d,
                             struct nf_link_spec *s)
 {
-    if (!isnan(d->bandwidth) && !isnan(d->bandwidth_up) && !isnan(d->bandwidth_down)) {
+    if (nf_object_has(&d->at, "bandwidth") && nf_object_has(&d->at, "bandwidth_up") &&
+        nf_object_has(&d->at, "bandwidth_down")) {
         (void)nf_object_error(&b->load, &d->at, "bandwidth", NF_E_KEY, "remove it",
                               "bandwidth_up and bandwidth_down already say all");
     }
@@ -82,17 +96,21 @@ static void check_bandwidth(struct nf__build *b, struct nf_link_decl *d,
 static void check_delay(struct nf__build *b, struct nf_link_decl *d,
                         struct nf_link_spec *s)
 {
-    bool has_latency = d->latency.at.node != NULL, has_rtt = d->rtt.at.node != NULL;
-    if (has_latency == has_rtt) {
+    int latency = nf__build_given(&d->at, "latency");
+    int rtt = nf__build_given(&d->at, "rtt");
+    struct nf_dist other;
+    if (latency == rtt && latency >= 0) {
         (void)nf_object_error(
             &b->load, &d->at, "", NF_E_KEY,
-            has_rtt ? "remove one" : "for example latency: 5ms",
+            rtt > 0 ? "remove one" : "for example latency: 5ms",
             "expected either latency (one way) or rtt (there and back)");
-        return;
     }
-    s->is_rtt = has_rtt;
-    if (!nf__build_dist(b, has_rtt ? &d->rtt : &d->latency, NF_DIM_TIME, &s->latency)) {
-        d->at.is_broken = true;
+    s->is_rtt = rtt > 0;
+    if (rtt > 0) {
+        (void)nf__build_dist(b, &d->rtt, NF_DIM_TIME, &s->latency);
+    }
+    if (latency > 0) {
+        (void)nf__build_dist(b, &d->latency, NF_DIM_TIME, rtt > 0 ? &other : &s->latency);
     }
 }
 
@@ -119,19 +137,14 @@ void nf__build_links(struct nf__build *b)
         struct nf__link *l = &b->links[i];
         struct nf_link_decl *d = &decls[i];
         *l = (struct nf__link){.decl = d, .site = NF__NONE, .first = (uint32_t)total};
-        if (d->from != NULL && d->to != NULL) {
-            check_ends(b, l);
-        }
-        if (d->at.is_broken || l->site == NF__NONE) {
-            continue;
-        }
+        check_ends(b, l);
         ones[i] = (struct nf_link_spec){.name = d->at.name,
                                         .group = d->at.name,
                                         .loss = d->loss,
                                         .egress_usd_per_byte = d->egress};
         check_delay(b, d, &ones[i]);
         check_bandwidth(b, d, &ones[i]);
-        total += b->sites[l->site].count;
+        total += l->site != NF__NONE ? b->sites[l->site].count : 0;
     }
     /* every copy of a site has its own link: at most links times copies */
     if (total > 4000000) {
@@ -152,6 +165,16 @@ void nf__build_links(struct nf__build *b)
 
 /* ---- routes ---- */
 
+/* Take link i for a station, unless one is there already. The one that is, or -1. */
+static int32_t take_slot(int32_t *slot, size_t i)
+{
+    int32_t already = *slot;
+    if (already < 0) {
+        *slot = (int32_t)i;
+    }
+    return already;
+}
+
 /* Which link leads from each site group to each station group: one that names the station, else one that names its region.
  * Entries are indices of links, -1: none. */
 static int32_t *choose_links(struct nf__build *b)
@@ -164,16 +187,19 @@ static int32_t *choose_links(struct nf__build *b)
     for (size_t i = 0; i < b->link_count; i++) {
         struct nf__link *l = &b->links[i];
         int32_t already = -1;
-        for (size_t k = 0; k < b->group_count; k++) {
-            const struct nf_station_decl *d = b->groups[k].decl;
-            bool is_named = strcmp(l->decl->to, d->at.name) == 0;
-            if (!is_named && (d->region == NULL || strcmp(l->decl->to, d->region) != 0)) {
-                continue;
-            }
-            int32_t *slot =
-                (is_named ? by_name : by_region) + l->site * b->group_count + k;
-            already = *slot >= 0 ? *slot : already;
-            *slot = *slot >= 0 ? *slot : (int32_t)i;
+        if (l->site == NF__NONE || l->decl->to == NULL) {
+            continue;
+        }
+        size_t row = l->site * b->group_count;
+        uint32_t named = nf__build_find_group(b, l->decl->to);
+        if (named != NF__NONE) {
+            already = take_slot(&by_name[row + named], i);
+        }
+        uint32_t first = nf__index_find(&b->region_index, l->decl->to);
+        const struct nf__group *g = first != NF__NONE ? &b->groups[first] : NULL;
+        for (; g != NULL; g = g->next_in_region) {
+            int32_t other = take_slot(&by_region[row + (size_t)(g - b->groups)], i);
+            already = other >= 0 ? other : already;
         }
         if (already >= 0) {
             (void)nf_object_error(
@@ -237,95 +263,18 @@ static bool has_traffic(const struct nf__build *b, uint32_t site)
     return false;
 }
 
-/* ---- can every class be served? ---- */
-
-enum obstacle { CAN_SERVE, NOT_HOSTED, NOT_AT_SITE, NO_LINK, OTHER_TIER, NOT_LISTED };
-
-static enum obstacle obstacle_of(const struct nf__build *b, const struct nf__class *c,
-                                 const struct nf__group *g)
-{
-    const struct nf_gateway_spec *gw = &b->world->gateway;
-    bool hosts = false, is_listed = gw->order_count == 0;
-    for (size_t i = 0; i < g->model_count && !hosts; i++) {
-        hosts = &b->models[g->models[i]] == c->model;
-    }
-    if (!hosts) {
-        return NOT_HOSTED;
-    }
-    if (c->decl->residency == NF_RESIDENCY_ON_PREMISES &&
-        (g->tier != NF_TIER_EDGE || g->site != c->site)) {
-        return NOT_AT_SITE;
-    }
-    size_t row = b->sites[c->site].first * b->world->station_count;
-    if (b->world->route_link[row + g->first] < 0) {
-        return NO_LINK;
-    }
-    if ((gw->policy == NF_POLICY_EDGE_ONLY && g->tier != NF_TIER_EDGE) ||
-        (gw->policy == NF_POLICY_CLOUD_ONLY && g->tier != NF_TIER_CLOUD) ||
-        (gw->policy == NF_POLICY_MAAS_ONLY && g->tier != NF_TIER_MAAS)) {
-        return OTHER_TIER;
-    }
-    for (size_t i = 0; i < gw->order_count && !is_listed; i++) {
-        is_listed = gw->order[i] == g->first;
-    }
-    return is_listed ? CAN_SERVE : NOT_LISTED;
-}
-
-static const char *explain(struct nf__build *b, const struct nf__class *c,
-                           const struct nf__group *g, enum obstacle o)
-{
-    static const char *const tiers[] = {"an edge node", "a cloud pool",
-                                        "a priced endpoint"};
-    const char *site = b->sites[c->site].name;
-    struct nf_arena *arena = b->load.arena;
-    switch (o) {
-    case NOT_HOSTED:
-        return nf_arena_printf(arena, "does not serve %s", c->model->decl->at.name);
-    case NOT_AT_SITE:
-        return nf_arena_printf(arena, "is not at site %s, where these requests must stay",
-                               site);
-    case NO_LINK:
-        return nf_arena_printf(arena, "no link leads there from %s", site);
-    case OTHER_TIER:
-        return nf_arena_printf(arena, "is %s, which the gateway's policy leaves out",
-                               tiers[g->tier]);
-    default:
-        return "is not in the gateway's list";
-    }
-}
-
-static void check_served(struct nf__build *b, struct nf__class *c)
-{
-    enum { TOLD_MAX = 8 };
-    const char *reasons = "";
-    size_t told = 0;
-    c->model->is_asked = true;
-    for (size_t i = 0; i < b->group_count; i++) {
-        const struct nf__group *g = &b->groups[i];
-        enum obstacle o = obstacle_of(b, c, g);
-        if (o == CAN_SERVE) {
-            return;
-        }
-        if (told++ < TOLD_MAX) {
-            reasons = nf_arena_printf(b->load.arena, "%s%s %s: %s", reasons,
-                                      reasons[0] != '\0' ? ";" : "", g->decl->at.name,
-                                      explain(b, c, g, o));
-        }
-    }
-    if (told > TOLD_MAX) {
-        reasons =
-            nf_arena_printf(b->load.arena, "%s; and %zu more", reasons, told - TOLD_MAX);
-    }
-    (void)nf_object_error(&b->load, &c->decl->at, "", NF_E_IMPOSSIBLE, NULL,
-                          "no station can serve %s from site %s:%s", c->decl->at.name,
-                          b->sites[c->site].name, reasons);
-}
-
 void nf__build_routes(struct nf__build *b)
 {
     size_t n = b->world->site_count * b->world->station_count;
-    int32_t *routes = NF_NEW_ARRAY(b->load.arena, n, int32_t);
+    if (b->site_count * b->group_count > NF__ROUTES_MAX) {
+        return; /* told */
+    }
     const int32_t *links = choose_links(b);
+    nf__build_check_served(b, links);
+    if (b->load.diags->errors > b->errors_before) {
+        return;
+    }
+    int32_t *routes = NF_NEW_ARRAY(b->load.arena, n, int32_t);
     bool *is_used = NF_NEW_ARRAY(b->load.arena, b->link_count, bool);
     memset(routes, 0xFF, n * sizeof *routes); /* -1 everywhere */
     for (uint32_t site = 0; site < b->site_count; site++) {
@@ -341,8 +290,5 @@ void nf__build_routes(struct nf__build *b)
         }
     }
     b->world->route_link = routes;
-    for (size_t i = 0; i < b->class_count; i++) {
-        check_served(b, b->classes[i]);
-    }
     warn_unused(b, is_used);
 }

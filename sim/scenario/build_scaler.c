@@ -4,6 +4,21 @@
 
 #include "scenario/build.h"
 
+/* The metric is not known: the target may be a share or a number of requests. */
+static void check_target(struct nf__build *b, struct nf_scaler_decl *d)
+{
+    char why[256];
+    double v;
+    if (d->target != NULL &&
+        !nf_units_parse(d->target, NF_DIM_FRACTION, &v, why, sizeof why) &&
+        !nf_units_parse(d->target, NF_DIM_NONE, &v, why, sizeof why)) {
+        (void)nf_object_error(&b->load, &d->at, "target", NF_E_UNIT, NULL,
+                              "\"%.40s\": expected a share of busy time such as 70%%, or "
+                              "a number of requests such as 64",
+                              d->target);
+    }
+}
+
 /* The target's unit follows from the metric: a share of busy time, or requests for each replica. */
 static void read_target(struct nf__build *b, struct nf_scaler_decl *d,
                         struct nf_scaler_spec *out)
@@ -11,6 +26,13 @@ static void read_target(struct nf__build *b, struct nf_scaler_decl *d,
     bool is_share = d->metric == NF_METRIC_UTILIZATION;
     char why[256] = "";
     double v;
+    if (NF_IS_WRONG(&d->at, "policy", "metric")) {
+        check_target(b, d);
+        return;
+    }
+    if (nf_object_is_wrong(&d->at, "target")) {
+        return;
+    }
     if (d->target == NULL) {
         if (!is_share) {
             (void)nf_object_error(
@@ -33,9 +55,9 @@ static void read_target(struct nf__build *b, struct nf_scaler_decl *d,
         return;
     }
     if (!(v > 0) || (is_share && v > 1) || v > 1e9) {
-        (void)nf_object_error(&b->load, &d->at, "target", NF_E_RANGE, NULL,
-                              "%.40s: expected more than 0%s", d->target,
-                              is_share ? " and at most 100 %" : "");
+        (void)nf_object_error(
+            &b->load, &d->at, "target", NF_E_RANGE, NULL, "%.40s: expected more than 0%s",
+            d->target, is_share ? " and at most 100 %" : " and at most 1000000000");
         return;
     }
     out->target = v;
@@ -54,12 +76,13 @@ static void read_direction(struct nf__build *b, struct nf_direction_decl *d,
         return;
     }
     for (size_t i = 0; i < d->rules.count; i++) {
-        bool is_percent = !isnan(rules[i].percent);
-        if (is_percent != isnan(rules[i].replicas)) {
+        int percent = nf__build_given(&rules[i].at, "percent");
+        int replicas = nf__build_given(&rules[i].at, "replicas");
+        if (percent == replicas && percent >= 0) {
             (void)nf_object_error(&b->load, &rules[i].at, "", NF_E_KEY, NULL,
                                   "expected either replicas or percent, beside period");
-            return;
         }
+        bool is_percent = percent > 0;
         out->rules[i] = (struct nf_scale_rule){
             is_percent, is_percent ? rules[i].percent * 100 : rules[i].replicas,
             rules[i].period};
@@ -70,15 +93,19 @@ static void read_direction(struct nf__build *b, struct nf_direction_decl *d,
 static void read_kpa(struct nf__build *b, struct nf_scaler_decl *d,
                      struct nf_scaler_spec *out)
 {
-    if (d->metric != NF_METRIC_CONCURRENCY) {
+    bool is_kpa = !nf_object_is_wrong(&d->at, "policy") && d->policy == NF_SCALER_KPA;
+    if (is_kpa && !nf_object_is_wrong(&d->at, "metric") &&
+        d->metric != NF_METRIC_CONCURRENCY) {
         (void)nf_object_error(&b->load, &d->at, "metric", NF_E_UNSUPPORTED,
                               "use policy: hpa",
                               "Knative's autoscaler scales on concurrency only");
     }
-    if (isnan(d->panic_window)) { /* 10 % of the stable window, at least a second */
+    bool has_both = !NF_IS_WRONG(&d->at, "panic_window", "stable_window");
+    if (has_both &&
+        isnan(d->panic_window)) { /* 10 % of the stable window, at least a second */
         d->panic_window = fmax(1, floor(d->stable_window * 0.1));
     }
-    if (d->panic_window > d->stable_window) {
+    if (has_both && d->panic_window > d->stable_window) {
         (void)nf_object_error(&b->load, &d->at, "panic_window", NF_E_IMPOSSIBLE, NULL,
                               "the panic window is longer than the stable window");
     }
@@ -94,7 +121,7 @@ void nf__build_scaler(struct nf__build *b, struct nf_station_decl *d,
                       struct nf_scaler_spec *out)
 {
     struct nf_scaler_decl *s = &d->scaler;
-    if (s->at.is_broken) {
+    if (s->at.is_unread) {
         return;
     }
     out->policy = (enum nf_scaler_policy)s->policy;
@@ -103,11 +130,13 @@ void nf__build_scaler(struct nf__build *b, struct nf_station_decl *d,
     }
     out->metric = (enum nf_scaler_metric)s->metric;
     out->interval_s = s->interval;
+    out->tolerance = s->tolerance;
     read_target(b, s, out);
-    if (s->policy == NF_SCALER_KPA) {
+    if (s->policy !=
+        NF_SCALER_HPA) { /* a policy that cannot be known: whatever is there */
         read_kpa(b, s, out);
-    } else {
-        out->tolerance = s->tolerance;
+    }
+    if (s->policy != NF_SCALER_KPA) {
         read_direction(b, &s->up, &out->up);
         read_direction(b, &s->down, &out->down);
     }

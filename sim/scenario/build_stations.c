@@ -5,7 +5,7 @@
 #include "scenario/build.h"
 
 /* Rows of results count sites in 16 bits and stations in 15; the route table has sites times stations entries. */
-enum { SITES_MAX = 65000, STATIONS_MAX = 32000, ROUTES_MAX = 16000000 };
+enum { SITES_MAX = 65000, STATIONS_MAX = 32000 };
 
 const char *nf__build_near(struct nf__build *b, const char *word,
                            const char *const *names)
@@ -100,12 +100,20 @@ static void add_groups(struct nf__build *b, struct nf_list *list, enum nf_tier t
             (void)nf_object_error(&b->load, &d->at, "", NF_E_KEY, NULL,
                                   "%s is already the name of %s", d->at.name,
                                   b->groups[other].decl->at.path);
-            continue;
         }
         nf__index_put(&b->group_index, d->at.name, (uint32_t)b->group_count,
                       b->load.arena);
         struct nf__group *g = &b->groups[b->group_count++];
         *g = (struct nf__group){.decl = d, .tier = tier, .site = NF__NONE, .count = 1};
+        if (d->region != NULL) {
+            uint32_t first = nf__index_find(&b->region_index, d->region);
+            nf__index_put(&b->region_index, d->region, (uint32_t)(g - b->groups),
+                          b->load.arena);
+            if (first != NF__NONE) {
+                g->next_in_region = b->groups[first].next_in_region;
+                b->groups[first].next_in_region = g;
+            }
+        }
         if (tier == NF_TIER_EDGE && d->site != NULL) {
             g->site = nf__build_find_site(b, d->site);
             g->count = b->sites[g->site].count;
@@ -115,65 +123,88 @@ static void add_groups(struct nf__build *b, struct nf_list *list, enum nf_tier t
 
 /* ---- what a group serves ---- */
 
+static void add_model(struct nf__build *b, struct nf__group *g, uint32_t m)
+{
+    struct nf__model *model = &b->models[m];
+    struct nf__host *h = NF_NEW(b->load.arena, struct nf__host);
+    *h = (struct nf__host){g, model->hosts};
+    model->hosts = h;
+    model->is_hosted = true;
+    model->last_group = g;
+    g->models[g->model_count++] = m;
+}
+
 static void find_models(struct nf__build *b, struct nf__group *g)
 {
     struct nf_name_decl *names = g->decl->models.items;
     g->models = NF_NEW_ARRAY(b->load.arena, g->decl->models.count, uint32_t);
+    g->is_unsure = !nf_object_is_whole(&g->decl->at, "models");
     for (size_t i = 0; i < g->decl->models.count; i++) {
-        if (names[i].at.is_broken) {
-            continue;
+        uint32_t m =
+            names[i].at.is_unread ? NF__NONE : nf__build_find_model(b, names[i].text);
+        if (m == NF__NONE) {
+            g->is_unsure = true;
+            if (b->knows_models && !names[i].at.is_unread) {
+                (void)nf_object_error(
+                    &b->load, &names[i].at, "", NF_E_REFERENCE,
+                    nf__build_near(b, names[i].text, nf__build_model_names(b)),
+                    "no model \"%s\" is declared under models", names[i].text);
+            }
+        } else if (b->models[m].last_group == g) {
+            (void)nf_object_error(&b->load, &names[i].at, "", NF_E_KEY, NULL,
+                                  "model \"%s\" is given twice", names[i].text);
+        } else {
+            add_model(b, g, m);
         }
-        uint32_t m = nf__build_find_model(b, names[i].text);
-        bool is_twice = m != NF__NONE && b->models[m].last_group == g;
-        if (m == NF__NONE || is_twice) {
-            (void)nf_object_error(
-                &b->load, &names[i].at, "", is_twice ? NF_E_KEY : NF_E_REFERENCE,
-                m == NF__NONE ? nf__build_near(b, names[i].text, nf__build_model_names(b))
-                              : NULL,
-                m == NF__NONE ? "no model \"%s\" is declared under models"
-                              : "model \"%s\" is given twice",
-                names[i].text);
-            g->decl->at.is_broken = true;
-            continue;
-        }
-        b->models[m].is_hosted = true;
-        b->models[m].last_group = g;
-        g->decl->at.is_broken |= b->models[m].decl->at.is_broken;
-        g->models[g->model_count++] = m;
     }
 }
 
-/* All models of a station are of one kind, and a language model is alone. */
+/* The first of the group's models whose kind is known; NULL: none. */
+static const struct nf__model *first_known(const struct nf__build *b,
+                                           const struct nf__group *g)
+{
+    for (size_t i = 0; i < g->model_count; i++) {
+        if (b->models[g->models[i]].has_kind) {
+            return &b->models[g->models[i]];
+        }
+    }
+    return NULL;
+}
+
+/* All models of a station are of one kind, and a language model is alone. False when told: what they need cannot be said. */
 static bool find_kind(struct nf__build *b, struct nf__group *g)
 {
     static const enum nf_station_kind kinds[] = {[NF_MODEL_SERVICE] = NF_STATION_SERVERS,
                                                  [NF_MODEL_DNN] = NF_STATION_BATCH,
                                                  [NF_MODEL_LLM] = NF_STATION_LLM};
-    const struct nf__model *first = &b->models[g->models[0]];
-    if (g->tier == NF_TIER_MAAS) {
+    const struct nf__model *first = first_known(b, g);
+    g->has_kind = g->tier == NF_TIER_MAAS || first != NULL;
+    if (g->tier == NF_TIER_MAAS || first == NULL) {
         g->kind = NF_STATION_PRICED;
         return true;
     }
     g->kind = kinds[first->kind];
-    for (size_t i = 1; i < g->model_count; i++) {
+    size_t llms = 0;
+    for (size_t i = 0; i < g->model_count; i++) {
         const struct nf__model *m = &b->models[g->models[i]];
-        if (m->kind != first->kind) {
+        llms += m->has_kind && m->kind == NF_MODEL_LLM;
+        if (m->has_kind && m->kind != first->kind) {
             (void)nf_object_error(
                 &b->load, &g->decl->at, "models", NF_E_IMPOSSIBLE, "declare two stations",
                 "%s and %s are served in different ways (service times, batches, "
                 "language model engine) and cannot share one station",
                 first->decl->at.name, m->decl->at.name);
+            g->has_kind = false;
             return false;
         }
     }
-    if (g->kind == NF_STATION_LLM && g->model_count > 1) {
+    if (llms > 1) {
         (void)nf_object_error(&b->load, &g->decl->at, "models", NF_E_UNSUPPORTED,
                               "declare a station for each",
                               "%zu language models on one station; an engine serves one",
-                              g->model_count);
-        return false;
+                              llms);
     }
-    return true;
+    return llms <= 1;
 }
 
 void nf__build_materialize(struct nf__build *b, const struct nf_table *table,
@@ -207,7 +238,8 @@ static void check_settings(struct nf__build *b, struct nf__group *g,
             (void)nf_object_error(&b->load, &d->at, settings[i].key, NF_E_KEY,
                                   "remove it", "\"%s\" is for %s; %s is another kind",
                                   settings[i].key, settings[i].what,
-                                  b->models[g->models[0]].decl->at.name);
+                                  first_known(b, g)->decl->at.name);
+            (void)nf_object_mark_wrong(&b->load, &d->at, "device");
         }
     }
     if (g->kind == NF_STATION_SERVERS && isnan(d->speed)) {
@@ -222,14 +254,18 @@ static void check_settings(struct nf__build *b, struct nf__group *g,
 static bool find_device(struct nf__build *b, struct nf__group *g)
 {
     struct nf_station_decl *d = g->decl;
-    bool is_needed = g->kind != NF_STATION_SERVERS;
+    bool is_needed = g->has_kind && g->kind != NF_STATION_SERVERS;
+    if (nf_object_is_wrong(&d->at, "device")) {
+        return false;
+    }
     if (d->device == NULL) {
         if (is_needed) {
             (void)nf_object_error(
                 &b->load, &d->at, "", NF_E_KEY, "for example device: L4",
                 "key \"device\" is missing: %s comes from the catalogue and "
                 "runs on a GPU",
-                b->models[g->models[0]].decl->at.name);
+                first_known(b, g)->decl->at.name);
+            (void)nf_object_mark_wrong(&b->load, &d->at, "device");
         }
         return !is_needed;
     }
@@ -251,33 +287,58 @@ static bool find_device(struct nf__build *b, struct nf__group *g)
 
 /* ---- cloud pools ---- */
 
-static void check_replicas(struct nf__build *b, struct nf_station_decl *d)
+static void check_initial(struct nf__build *b, struct nf_replicas_decl *r)
 {
-    struct nf_replicas_decl *r = &d->replicas;
-    bool is_kpa = d->scaler.policy == NF_SCALER_KPA;
-    if (r->at.is_broken || d->scaler.at.is_broken) {
+    bool has_min = !nf_object_is_wrong(&r->at, "min");
+    bool has_max = !nf_object_is_wrong(&r->at, "max") && r->max != NF_INT_ABSENT;
+    bool is_low = has_min && r->initial < r->min;
+    bool is_high = has_max && r->initial > r->max;
+    if (!is_low && !is_high) {
         return;
     }
-    if (r->initial == NF_INT_ABSENT) {
-        r->initial = r->min;
-    }
-    if (r->max == NF_INT_ABSENT) {
-        r->max = r->initial > r->min ? r->initial : r->min > 1 ? r->min : 1;
-    }
-    if (r->min > r->max) {
-        (void)nf_object_error(&b->load, &r->at, "min", NF_E_IMPOSSIBLE, NULL,
-                              "min %lld is more than max %lld", (long long)r->min,
-                              (long long)r->max);
-    } else if (r->initial < r->min || r->initial > r->max) {
+    if (has_min && has_max) {
         (void)nf_object_error(&b->load, &r->at, "initial", NF_E_IMPOSSIBLE, NULL,
                               "initial %lld is outside min %lld to max %lld",
                               (long long)r->initial, (long long)r->min,
                               (long long)r->max);
-    } else if (r->min == 0 && !is_kpa) {
+    } else {
+        (void)nf_object_error(&b->load, &r->at, "initial", NF_E_IMPOSSIBLE, NULL,
+                              is_low ? "initial %lld is less than min %lld"
+                                     : "initial %lld is more than max %lld",
+                              (long long)r->initial,
+                              (long long)(is_low ? r->min : r->max));
+    }
+}
+
+static void check_replicas(struct nf__build *b, struct nf_station_decl *d)
+{
+    struct nf_replicas_decl *r = &d->replicas;
+    bool knows_policy = !nf_object_is_wrong(&d->scaler.at, "policy") &&
+                        nf__build_given(&d->at, "autoscaler") >= 0;
+    bool has_min = !nf_object_is_wrong(&r->at, "min");
+    bool has_max = !nf_object_is_wrong(&r->at, "max");
+    bool has_initial = !nf_object_is_wrong(&r->at, "initial");
+    if (r->initial == NF_INT_ABSENT && has_initial && has_min) {
+        r->initial = r->min;
+    }
+    has_initial = has_initial && r->initial != NF_INT_ABSENT;
+    if (r->max == NF_INT_ABSENT && has_max && has_initial && has_min) {
+        r->max = r->initial > r->min ? r->initial : r->min > 1 ? r->min : 1;
+    }
+    has_max = has_max && r->max != NF_INT_ABSENT;
+    if (has_min && has_max && r->min > r->max) {
+        (void)nf_object_error(&b->load, &r->at, "min", NF_E_IMPOSSIBLE, NULL,
+                              "min %lld is more than max %lld", (long long)r->min,
+                              (long long)r->max);
+    } else if (has_initial) {
+        check_initial(b, r);
+    }
+    if (has_min && r->min == 0 && knows_policy && d->scaler.policy != NF_SCALER_KPA) {
         (void)nf_object_error(&b->load, &r->at, "min", NF_E_UNSUPPORTED,
                               "use min: 1, or policy: kpa",
                               "only the kpa autoscaler scales to zero and back");
-    } else if (d->scaler.policy == NF_SCALER_NONE && r->min != r->max) {
+    } else if (knows_policy && d->scaler.policy == NF_SCALER_NONE && !r->at.is_broken &&
+               r->min != r->max) {
         nf_diag_warn(b->load.diags, nf_object_place(&r->at, "max"), r->at.path,
                      "there is no autoscaler: the pool keeps its %lld replicas",
                      (long long)r->initial);
@@ -324,7 +385,8 @@ static void fill_maas(struct nf__build *b, struct nf__group *g, struct nf_statio
     (void)nf__build_dist(b, &d->service.ttft, NF_DIM_TIME, &s->ttft);
     (void)nf__build_dist(b, &d->service.tpot, NF_DIM_TIME, &s->tpot);
     if (isinf(d->limit.requests)) {
-        if (nf_object_has(&d->limit.at, "burst")) {
+        if (!nf_object_is_wrong(&d->limit.at, "requests") &&
+            nf_object_has(&d->limit.at, "burst")) {
             (void)nf_object_error(&b->load, &d->limit.at, "burst", NF_E_KEY, NULL,
                                   "\"burst\" goes with a limit on requests");
         }
@@ -342,27 +404,39 @@ static void fill_maas(struct nf__build *b, struct nf__group *g, struct nf_statio
     s->gpus_per_replica = 0;
 }
 
+/* Are all keys of the station good that the costs of its models hang on? */
+static bool has_costs(const struct nf__group *g)
+{
+    const struct nf_object *at = &g->decl->at;
+    const char *part = g->kind == NF_STATION_LLM ? "engine" : "batching";
+    return g->has_kind && !NF_IS_WRONG(at, "gpus", "gpus_per_replica") &&
+           (g->kind == NF_STATION_SERVERS || !nf_object_is_wrong(at, part));
+}
+
 static void fill_server(struct nf__build *b, struct nf__group *g,
                         struct nf_station_spec *s)
 {
     static const struct nf_table *const tables[] = {&nf_table_edge, &nf_table_cloud};
     struct nf_station_decl *d = g->decl;
-    check_settings(b, g, tables[g->tier]);
+    bool can_share = find_kind(b, g);
+    if (g->has_kind) {
+        check_settings(b, g, tables[g->tier]);
+    }
+    s->kind = g->kind;
     s->queue_limit = d->queue.limit;
     s->speed = g->kind == NF_STATION_SERVERS ? d->speed : 1;
     s->gpus_per_replica = (unsigned)d->gpus;
     s->servers = g->kind == NF_STATION_LLM ? 1 : (unsigned)d->gpus;
     s->batch_max = 1;
-    if (g->kind == NF_STATION_BATCH) {
-        nf__build_batching(b, g, s);
-    }
+    nf__build_batching(b, g, s);
     bool has_device = find_device(b, g);
     if (g->tier == NF_TIER_EDGE) {
         fill_edge(g, s);
     } else {
         fill_cloud(b, g, s);
     }
-    if (has_device && !d->at.is_broken) {
+    bool has_profile = nf__build_calibration(b, g);
+    if (has_device && has_profile && can_share && has_costs(g)) {
         nf__build_hostings(b, g, s);
     }
 }
@@ -371,7 +445,7 @@ static void fill_server(struct nf__build *b, struct nf__group *g,
 static void expand(struct nf__build *b, struct nf__group *g,
                    const struct nf_station_spec *one, struct nf_station_spec *out)
 {
-    for (uint32_t k = 0; k < g->count; k++) {
+    for (uint32_t k = 0; k < g->count && !g->decl->at.is_broken; k++) {
         out[k] = *one;
         out[k].name = g->count == 1
                           ? one->group
@@ -390,12 +464,12 @@ static size_t place_groups(struct nf__build *b)
         b->groups[i].first = (uint32_t)total;
         total += b->groups[i].count;
     }
-    if (total > STATIONS_MAX || total * b->world->site_count > ROUTES_MAX) {
+    if (total > STATIONS_MAX || total * b->world->site_count > NF__ROUTES_MAX) {
         (void)nf_object_error(
             &b->load, &b->decl->at, "sites", NF_E_LIMIT, "lower the counts of the sites",
             "%zu stations at %zu sites, copies included; at most %d stations, "
             "and %d pairs of site and station, are simulated",
-            total, b->world->site_count, STATIONS_MAX, ROUTES_MAX);
+            total, b->world->site_count, STATIONS_MAX, NF__ROUTES_MAX);
         return 0;
     }
     return total;
@@ -409,7 +483,7 @@ void nf__build_stations(struct nf__build *b)
     add_groups(b, &d->edge, NF_TIER_EDGE);
     add_groups(b, &d->cloud, NF_TIER_CLOUD);
     add_groups(b, &d->maas, NF_TIER_MAAS);
-    if (d->edge.count + d->cloud.count + d->maas.count == 0 && !d->at.is_broken) {
+    if (d->edge.count + d->cloud.count + d->maas.count == 0 && b->knows_stations) {
         (void)nf_object_error(&b->load, &d->at, "", NF_E_KEY, NULL,
                               "expected at least one station under edge, cloud or maas");
     }
@@ -419,17 +493,15 @@ void nf__build_stations(struct nf__build *b)
     for (size_t i = 0; i < b->group_count; i++) {
         struct nf__group *g = &b->groups[i];
         find_models(b, g);
-        if (g->decl->at.is_broken || g->model_count == 0 || !find_kind(b, g)) {
-            continue;
-        }
         struct nf_station_spec one = {.name = g->decl->at.name,
                                       .group = g->decl->at.name,
                                       .place = g->decl->region,
                                       .site = -1,
                                       .tier = g->tier,
-                                      .kind = g->kind,
                                       .speed = 1};
         if (g->tier == NF_TIER_MAAS) {
+            (void)find_kind(b, g);
+            one.kind = g->kind;
             fill_maas(b, g, &one);
             nf__build_hostings(b, g, &one);
         } else {

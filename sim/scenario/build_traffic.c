@@ -4,7 +4,7 @@
 
 #include "scenario/build.h"
 
-enum { CLASSES_MAX = 4096 };
+enum { CLASSES_MAX = 4096, TOKENS_MAX = 1000000000 };
 
 uint32_t nf__build_find_class(const struct nf__build *b, const char *name)
 {
@@ -39,7 +39,6 @@ static struct nf__class *add_class(struct nf__build *b, struct nf_class_decl *d,
                               cycle != NULL ? "the cascade runs in a circle: %s"
                                             : "%s is already the name of another class",
                               cycle != NULL ? cycle : d->at.name);
-        return NULL;
     }
     if (b->class_count == CLASSES_MAX) {
         if (!nf__build_is_full(b)) {
@@ -53,6 +52,7 @@ static struct nf__class *add_class(struct nf__build *b, struct nf_class_decl *d,
                             .parent = parent,
                             .index = (uint32_t)b->class_count,
                             .site = parent != NULL ? parent->site : NF__NONE};
+    b->knows_classes = b->knows_classes && nf_object_is_whole(&d->at, "then");
     nf__index_put(&b->class_index, d->at.name, c->index, b->load.arena);
     b->classes[b->class_count++] = c;
     return c;
@@ -75,7 +75,7 @@ static void inherit(struct nf__class *c)
 {
     struct nf_class_decl *d = c->decl;
     const struct nf_class_decl *p = c->parent->decl;
-    if (d->model == NULL) {
+    if (d->model == NULL && !nf_object_is_wrong(&d->at, "model")) {
         d->model = p->model;
     }
     if (d->residency < 0) {
@@ -94,41 +94,68 @@ static bool is_llm(const struct nf__class *c)
     return c->model->kind == NF_MODEL_LLM;
 }
 
-static bool find_class_model(struct nf__build *b, struct nf__class *c)
+static void find_class_model(struct nf__build *b, struct nf__class *c)
 {
     struct nf_class_decl *d = c->decl;
     if (d->model == NULL) {
-        return false; /* told as a missing key, here or in the stage before */
+        return; /* told as a missing key, here or in the stage before */
     }
     uint32_t m = nf__build_find_model(b, d->model);
-    if (m == NF__NONE) {
-        if (nf_object_has(&d->at, "model")) {
-            (void)nf_object_error(&b->load, &d->at, "model", NF_E_REFERENCE,
-                                  nf__build_near(b, d->model, nf__build_model_names(b)),
-                                  "no model \"%s\" is declared under models", d->model);
-        }
-        return false;
+    if (m != NF__NONE) {
+        c->model = &b->models[m];
+    } else if (nf_object_has(&d->at, "model") && b->knows_models) {
+        (void)nf_object_error(&b->load, &d->at, "model", NF_E_REFERENCE,
+                              nf__build_near(b, d->model, nf__build_model_names(b)),
+                              "no model \"%s\" is declared under models", d->model);
     }
-    c->model = &b->models[m];
-    return !c->model->decl->at.is_broken;
+}
+
+/* Token counts as they are drawn: rounded, at least 1. Means that this would change much, or that no computer holds, are
+ * mistakes. */
+static void read_count(struct nf__build *b, struct nf_tokens_decl *t, const char *key,
+                       struct nf_dist *out)
+{
+    bool is_input = strcmp(key, "input") == 0;
+    if (!nf__build_dist(b, is_input ? &t->input : &t->output, NF_DIM_NONE, out)) {
+        return;
+    }
+    if (!(out->mean >= 1) || out->mean > TOKENS_MAX) {
+        (void)nf_object_error(&b->load, &t->at, key, NF_E_RANGE, NULL,
+                              out->mean < 1
+                                  ? "%.6g tokens on average; a request has at least 1"
+                                  : "%.6g tokens on average; at most %d are simulated",
+                              out->mean, TOKENS_MAX);
+    }
 }
 
 static void check_tokens(struct nf__build *b, struct nf__class *c,
-                         const struct nf_trace *trace, struct nf_class_spec *out)
+                         const struct nf_trace *trace, const struct nf_class_spec *parent,
+                         struct nf_class_spec *out)
 {
     struct nf_class_decl *d = c->decl;
     bool has_tokens = d->tokens.at.node != NULL;
+    bool is_own = nf_object_has(&d->at, "tokens");
+    if (has_tokens && !d->tokens.at.is_unread) {
+        read_count(b, &d->tokens, "input", &out->input_tokens);
+        read_count(b, &d->tokens, "output", &out->output_tokens);
+    }
+    if (c->model == NULL || !c->model->has_kind) {
+        return;
+    }
     if (!is_llm(c)) {
-        if (has_tokens) {
+        if (is_own) {
             (void)nf_object_error(&b->load, &d->at, "tokens", NF_E_KEY, "remove it",
                                   "model %s has no tokens", d->model);
         }
         return;
     }
-    if (!has_tokens && c->parent != NULL && c->parent->decl->tokens.at.node != NULL) {
+    if (!has_tokens && parent != NULL && c->parent->decl->tokens.at.node != NULL) {
         d->tokens = c->parent->decl->tokens;
+        out->input_tokens = parent->input_tokens;
+        out->output_tokens = parent->output_tokens;
         has_tokens = true;
     }
+    bool may_come = nf_object_is_wrong(&d->at, "tokens") || !c->knows_trace;
     if (trace != NULL && trace->has_tokens) {
         c->tokens_from_trace = true;
         if (has_tokens) {
@@ -136,7 +163,7 @@ static void check_tokens(struct nf__build *b, struct nf__class *c,
                 &b->load, &d->at, "tokens", NF_E_KEY, "remove it",
                 "the trace already has the token counts of every request");
         }
-    } else if (!has_tokens) {
+    } else if (!has_tokens && !may_come) {
         (void)nf_object_error(
             &b->load, &d->at, "", NF_E_KEY,
             "for example tokens: {input: 400, output: 150}",
@@ -145,9 +172,7 @@ static void check_tokens(struct nf__build *b, struct nf__class *c,
                   "trace has no token counts"
                 : "key \"tokens\" is missing: model %s is a language model",
             d->model);
-    } else if (!d->tokens.at.is_broken) {
-        (void)nf__build_dist(b, &d->tokens.input, NF_DIM_NONE, &out->input_tokens);
-        (void)nf__build_dist(b, &d->tokens.output, NF_DIM_NONE, &out->output_tokens);
+        (void)nf_object_mark_wrong(&b->load, &d->at, "tokens");
     }
     out->tokens_from_trace = c->tokens_from_trace;
 }
@@ -156,13 +181,11 @@ static void check_target(struct nf__build *b, struct nf__class *c,
                          struct nf_class_spec *out)
 {
     struct nf_target_decl *t = &c->decl->target;
-    if (t->at.node == NULL || t->at.is_broken) {
-        return;
-    }
-    if (!is_llm(c) && (!isnan(t->ttft) || !isnan(t->tpot))) {
-        (void)nf_object_error(&b->load, &t->at, isnan(t->ttft) ? "tpot" : "ttft",
-                              NF_E_KEY, "use latency", "model %s has no tokens",
-                              c->decl->model);
+    bool has_ttft = nf_object_has(&t->at, "ttft");
+    if (c->model != NULL && c->model->has_kind && !is_llm(c) &&
+        (has_ttft || nf_object_has(&t->at, "tpot"))) {
+        (void)nf_object_error(&b->load, &t->at, has_ttft ? "ttft" : "tpot", NF_E_KEY,
+                              "use latency", "model %s has no tokens", c->decl->model);
     }
     out->target_latency_s = isnan(t->latency) ? 0 : t->latency;
     out->target_ttft_s = isnan(t->ttft) ? 0 : t->ttft;
@@ -170,28 +193,29 @@ static void check_target(struct nf__build *b, struct nf__class *c,
 }
 
 static void check_class(struct nf__build *b, struct nf__class *c,
-                        struct nf_class_spec *out)
+                        const struct nf_class_spec *parent, struct nf_class_spec *out)
 {
     struct nf_class_decl *d = c->decl;
     struct nf_trace trace = {.rows = NULL};
     if (c->parent != NULL) {
+        c->knows_trace = c->parent->decl->tokens.at.node != NULL ||
+                         !nf_object_is_wrong(&c->parent->decl->at, "tokens");
         inherit(c);
     } else {
         c->site = d->site != NULL ? nf__build_find_site(b, d->site) : NF__NONE;
+        (void)nf__build_arrivals(b, c, &trace);
     }
-    bool has_model = find_class_model(b, c);
-    bool has_arrivals = c->parent != NULL || nf__build_arrivals(b, c, &trace);
+    find_class_model(b, c);
     out->name = d->at.name;
     out->is_stage = c->parent != NULL;
-    if (!has_model || !has_arrivals || d->at.is_broken) {
-        return;
+    out->model = c->model != NULL ? (uint32_t)(c->model - b->models) : 0;
+    check_tokens(b, c, trace.rows != NULL ? &trace : NULL, parent, out);
+    if (d->target.at.node != NULL && !d->target.at.is_unread) {
+        check_target(b, c, out);
     }
-    out->model = (uint32_t)(c->model - b->models);
-    check_tokens(b, c, trace.rows != NULL ? &trace : NULL, out);
-    check_target(b, c, out);
     if (isnan(d->payload.per_token)) {
         bool has_bytes = d->payload.up > 0 || d->payload.down > 0;
-        d->payload.per_token = is_llm(c) && !has_bytes ? 4 : 0;
+        d->payload.per_token = c->model != NULL && is_llm(c) && !has_bytes ? 4 : 0;
     }
     out->up_bytes = d->payload.up;
     out->down_bytes = d->payload.down;
@@ -277,7 +301,7 @@ void nf__build_classes(struct nf__build *b)
         if (c->parent != NULL) {
             c->site = c->parent->site;
         }
-        check_class(b, c, &specs[i]);
+        check_class(b, c, c->parent != NULL ? &specs[c->parent->index] : NULL, &specs[i]);
     }
     link_stages(b, specs);
     add_sources(b);

@@ -419,7 +419,7 @@ static const struct mistake {
     {DEVICES, "reserve: {value: 1.5GB", "reserve: {value: 17GB", NF_E_IMPOSSIBLE,
      "reserve of T4"},
     {DEVICES, "  T4:\n", "  T4:\n    colour: green\n", NF_E_KEY, "colour"},
-    {DEVICES, "format: 1", "format: 2", NF_E_RANGE, "2 is more than 1"},
+    {DEVICES, "format: 1", "format: 2", NF_E_RANGE, "reads version 1, found version 2"},
     {MODELS, "layers: 32,", "layers: 33,", NF_E_IMPOSSIBLE,
      "8.248 B parameters, not 8.03 B"},
     {MODELS, "      L40S:\n", "      L40Z:\n", NF_E_REFERENCE, "\"L40Z\""},

@@ -72,17 +72,36 @@ struct bad {
     const char *message, *hint;
 };
 
+/* The one mistake of a case. A changed line may also leave traffic unserved: a second message that is right, but the case of
+ * another line; it counts only when it is all there is. */
+static const struct nf_diag *only_mistake(const struct bad *c)
+{
+    static const char *const unserved = "no station can serve";
+    const struct nf_diag *found = NULL, *last = NULL;
+    int others = 0;
+    for (int i = 0; i < diags.count; i++) {
+        const struct nf_diag *d = &diags.items[i];
+        if (d->is_warning) {
+            continue;
+        }
+        last = d;
+        if (strstr(d->message, unserved) != NULL) {
+            others++;
+        } else if (found == NULL) {
+            found = d;
+        }
+    }
+    int counted = found != NULL ? diags.errors - others : diags.errors;
+    cr_assert_eq(counted, 1, "%s: %d errors, last %s", c->text, counted, last->message);
+    return found != NULL ? found : last;
+}
+
 static void check(const struct bad *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct bad *c = &cases[i];
         cr_assert(!loads(c->line, c->text), "accepted: %s", c->text);
-        const struct nf_diag *d = &diags.items[0];
-        cr_assert_eq(diags.errors, 1, "%s: %d errors, first %s", c->text, diags.errors,
-                     d->message);
-        for (int k = 0; d->is_warning; k++) {
-            d = &diags.items[k + 1];
-        }
+        const struct nf_diag *d = only_mistake(c);
         cr_assert_eq(d->code, c->code, "%s: code %s, %s", c->text,
                      nf_status_text(d->code), d->message);
         cr_assert_eq(d->place.line, c->at_line, "%s: line %d", c->text, d->place.line);
@@ -96,7 +115,8 @@ static void check(const struct bad *cases, size_t count)
 Test(scenario_bad, heads)
 {
     static const struct bad cases[] = {
-        {1, "nearfar: 2", 1, 10, NF_E_RANGE, "2 is more than 1", ""},
+        {1, "nearfar: 2", 1, 10, NF_E_RANGE, "reads version 1, found version 2",
+         "nearfar: 1"},
         {1, "near: 1", 1, 1, NF_E_KEY, "key \"nearfar\" is missing", "nearfar: 1"},
         {2, "name: a b", 2, 7, NF_E_TYPE, "a name is made of", ""},
         {3, "duration: 3600", 3, 11, NF_E_UNIT, "a unit is missing", ""},
@@ -105,7 +125,7 @@ Test(scenario_bad, heads)
         {3, "duration: 1h\nseed: -1", 4, 7, NF_E_RANGE, "less than 0", ""},
         {3, "duration: 1h\nduration: 2h", 4, 1, NF_E_KEY, "given twice", "line 3"},
         {3, "duration: 1h\noutput: {series: 1ms}", 4, 18, NF_E_LIMIT, "3600000 points",
-         "0.036"},
+         "at least 36 ms"},
     };
     /* two mistakes: the unknown key, too */
     cr_assert(!loads(1, "near: 1"));
@@ -124,7 +144,8 @@ Test(scenario_bad, models)
          "{catalog: llama-3.1-8b-fp8}}",
          4, 46, NF_E_REFERENCE, "the catalogue has no model", "retinanet-800-int8"},
         {4,
-         "models: {job: {service: 5ms, catalog: x}, chat: {catalog: llama-3.1-8b-fp8}}",
+         "models: {job: {service: 5ms, catalog: mixtral-8x7b-fp8}, chat: {catalog: "
+         "llama-3.1-8b-fp8}}",
          4, 10, NF_E_KEY, "only one of", ""},
         {4, "models: {job: {}, chat: {catalog: llama-3.1-8b-fp8}}", 4, 10, NF_E_KEY,
          "expected service, catalog or kind", ""},
@@ -368,8 +389,8 @@ Test(scenario_bad, mistakes_of_all_sections_are_told_at_once)
         nf_scenario_parse(&(struct nf_scenario_source){"t.yaml", text, strlen(text)}, &o,
                           &arena, &diags, &s);
     cr_assert_neq(status, NF_OK);
-    /* duration, service, catalog, zz, gpu, q, c, rate, m, u, outptu; min and max wait for model b */
-    cr_assert_eq(diags.errors, 11);
+    /* duration, service, catalog, zz, gpu, min and max, q, c, rate, m, u, outptu */
+    cr_assert_eq(diags.errors, 12);
 }
 
 /* Whatever prefix of a file is read, nothing but an answer comes of it. */

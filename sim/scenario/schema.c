@@ -1,4 +1,4 @@
-#include "scenario/schema.h"
+#include "scenario/schema_part.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -14,6 +14,54 @@ bool nf_object_has(const struct nf_object *o, const char *key)
     return nf_yaml_item(o->node, key) != NULL;
 }
 
+static struct nf_wrong *find_wrong(const struct nf_object *o, const char *key)
+{
+    struct nf_wrong *w = o->wrong;
+    while (w != NULL && strcmp(w->key, key) != 0) {
+        w = w->next;
+    }
+    return w;
+}
+
+bool nf_object_is_wrong(const struct nf_object *o, const char *key)
+{
+    return find_wrong(o, key) != NULL || o->is_unread ||
+           (o->node != NULL && o->node->is_partial && !nf_object_has(o, key));
+}
+
+bool nf_object_any_wrong(const struct nf_object *o, const char *const *keys)
+{
+    for (; *keys != NULL; keys++) {
+        if (nf_object_is_wrong(o, *keys)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool nf_object_is_whole(const struct nf_object *o, const char *key)
+{
+    const struct nf_yaml_node *value = nf_yaml_get(o->node, key);
+    if (value == NULL) {
+        return !nf_object_is_wrong(o, key);
+    }
+    const struct nf_wrong *w = find_wrong(o, key);
+    return !o->is_unread && !value->is_partial && (w == NULL || !w->is_unread);
+}
+
+struct nf_wrong *nf_object_mark_wrong(struct nf_load *load, struct nf_object *o,
+                                      const char *key)
+{
+    struct nf_wrong *w = find_wrong(o, key);
+    o->is_broken = true;
+    if (w == NULL) {
+        w = NF_NEW(load->arena, struct nf_wrong);
+        *w = (struct nf_wrong){.key = key, .next = o->wrong};
+        o->wrong = w;
+    }
+    return w;
+}
+
 enum nf_status nf_object_error(struct nf_load *load, struct nf_object *o, const char *key,
                                enum nf_status code, const char *hint, const char *format,
                                ...)
@@ -23,6 +71,9 @@ enum nf_status nf_object_error(struct nf_load *load, struct nf_object *o, const 
     const char *text = nf_arena_vprintf(load->arena, format, args);
     va_end(args);
     o->is_broken = true;
+    if (key[0] != '\0') {
+        (void)nf_object_mark_wrong(load, o, key);
+    }
     const char *path = key[0] == '\0' ? o->path
                        : o->path[0] == '\0'
                            ? key

@@ -5,8 +5,9 @@
  * Why:    what is accepted, what is documented and what is printed back cannot drift apart.
  * Owner:  tables are constant data. Loaded objects, texts and lists live in the arena of struct nf_load.
  * Units:  numbers are SI after loading (base/units.h).
- * Errors: nf_schema_load adds one entry for each mistake and goes on; a wrong field keeps its default, and every object
- *         around it is marked is_broken, so that later checks can leave it alone.
+ * Errors: nf_schema_load adds one entry for each mistake and goes on; a wrong field keeps its default. Every object around
+ *         it is marked is_broken: it cannot be used. A later check must not be hidden by that, only by mistakes in the
+ *         keys that it looks at: it asks nf_object_is_wrong for those and checks on.
  *
  * How to declare a table (the catalogue and the calibration files do the same):
  *
@@ -106,6 +107,12 @@ struct nf_table {
         .field_count = sizeof(table_fields) / sizeof((table_fields)[0])                  \
     }
 
+struct nf_wrong {
+    const char *key;
+    bool is_unread; /* LIST, NAMED: no entry could be read */
+    struct nf_wrong *next;
+};
+
 /* First member of every loaded struct. */
 struct nf_object {
     const struct nf_yaml_node *node; /* NULL: not in the file */
@@ -114,6 +121,8 @@ struct nf_object {
     const char *path; /* "edge.shop-gpu.queue" */
     const char *name; /* its key in a NAMED map, else "" */
     bool is_broken;   /* a mistake in it, or in something in it, was told */
+    bool is_unread;   /* of another kind than expected (told): no key could be read */
+    struct nf_wrong *wrong; /* keys that a mistake was told about */
 };
 
 struct nf_list {
@@ -137,7 +146,24 @@ NF_MUST_CHECK enum nf_status nf_schema_load(struct nf_load *load,
 struct nf_place nf_object_place(const struct nf_object *o, const char *key);
 bool nf_object_has(const struct nf_object *o, const char *key);
 
-/* Tell a mistake about `key` of `o` ("" for the object itself) and mark the object broken. Returns code. */
+/* Was a mistake told about this key, or may it stand where another was told (in a list that is no map, behind a merge key)?
+ * Its value is then the default, and says nothing. A key that was told as missing is wrong, too. */
+bool nf_object_is_wrong(const struct nf_object *o, const char *key);
+
+/* The same for several keys: NF_IS_WRONG(&d->at, "min", "max"). */
+bool nf_object_any_wrong(const struct nf_object *o, const char *const *keys);
+#define NF_IS_WRONG(o, ...)                                                              \
+    nf_object_any_wrong((o), (const char *const[]){__VA_ARGS__, NULL})
+
+/* Note that a mistake about `key` of `o` was told; nf_object_error does so itself. */
+struct nf_wrong *nf_object_mark_wrong(struct nf_load *load, struct nf_object *o,
+                                      const char *key);
+
+/* Are all entries of the list or map under this key known (each may have mistakes inside)? If not, a name that seems to
+ * be missing may be one that could not be read. */
+bool nf_object_is_whole(const struct nf_object *o, const char *key);
+
+/* Tell a mistake about `key` of `o` ("" for the object itself) and mark both. Returns code. */
 enum nf_status nf_object_error(struct nf_load *load, struct nf_object *o, const char *key,
                                enum nf_status code, const char *hint, const char *format,
                                ...) NF_PRINTF(6, 7);

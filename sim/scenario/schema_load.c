@@ -81,92 +81,75 @@ static void load_default(const struct nf__at *at, const struct nf_field *f, void
     }
 }
 
-static size_t collect_keys(const struct nf_table *table, int which, const char **keys)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < table->field_count; i++) {
-        const struct nf_field *f = &table->fields[i];
-        if (which < 0 || f->cases == 0 || (f->cases >> which & 1) != 0) {
-            keys[n++] = f->key;
-        }
-    }
-    keys[n] = NULL;
-    return n;
-}
-
-static const char *case_word(const struct nf_table *table, int which)
-{
-    return nf_table_field(table, table->tag, -1)->words[which];
-}
-
-static bool tell_unknown_key(const struct nf__at *at, const struct nf_table *table,
-                             int which, const char *key)
-{
-    struct nf_arena *arena = at->load->arena;
-    if (at->load->diags->count == NF_DIAGS_MAX) {
-        return nf__schema_fail(at, NF_E_KEY, NULL, "unknown key \"%s\"",
-                               key); /* only counted */
-    }
-    const char **keys = NF_NEW_ARRAY(arena, table->field_count + 1, const char *);
-    size_t n = collect_keys(table, which, keys);
-    if (which >= 0 && nf_table_field(table, key, -1) != NULL) {
-        return nf__schema_fail(
-            at, NF_E_KEY, NULL, "key \"%s\" does not go with %s \"%s\", which takes %s",
-            key, table->tag, case_word(table, which), nf__schema_words(arena, keys));
-    }
-    const char *hint = nf__schema_near(arena, key, keys);
-    if (hint == NULL && n <= 12) {
-        hint =
-            nf_arena_printf(arena, "the keys here are %s", nf__schema_words(arena, keys));
-    }
-    return nf__schema_fail(at, NF_E_KEY, hint, "unknown key \"%s\"", key);
-}
-
 static void start_object(const struct nf__at *at, const char *name, void *out)
 {
     *(struct nf_object *)out = (struct nf_object){
         .node = at->node, .place = at->place, .path = at->path, .name = name};
 }
 
+/* Every field absent or at its default: of something that cannot be read. */
+static bool leave_unread(const struct nf__at *at, const struct nf_table *table, void *out)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        set_absent(&table->fields[i], (char *)out + table->fields[i].offset);
+    }
+    for (size_t i = 0; i < table->field_count && table->shape == NF_SHAPE_MAP; i++) {
+        const struct nf_field *f = &table->fields[i];
+        if (f->cases == 0) {
+            load_default(at, f, (char *)out + f->offset);
+        }
+    }
+    struct nf_object *o = out;
+    o->is_broken = o->is_unread = true;
+    return false;
+}
+
 static bool load_scalar_object(const struct nf__at *at, const struct nf_table *table,
-                               const char *name, void *out)
+                               void *out)
 {
     const struct nf_field *f = &table->fields[0];
-    start_object(at, name, out);
     set_absent(f, (char *)out + f->offset);
     struct nf__at inner = *at;
     inner.place = at->node->place;
     bool ok = load_field(&inner, f, (char *)out + f->offset);
-    ((struct nf_object *)out)->is_broken = !ok;
+    struct nf_object *o = out;
+    o->is_broken = o->is_unread = !ok;
     return ok;
+}
+
+static bool refuse_tuple(const struct nf__at *at, const struct nf_table *table, void *out)
+{
+    const char **keys =
+        NF_NEW_ARRAY(at->load->arena, table->field_count + 1, const char *);
+    const char *all = keys[nf__schema_keys(table, -1, keys) - 1];
+    for (size_t i = table->field_count - 1; i-- > 0;) {
+        all = nf_arena_printf(at->load->arena, "%s, %s", keys[i], all);
+    }
+    (void)nf__schema_fail(
+        at, NF_E_TYPE, NULL, "expected [%s], found %s", all,
+        at->node->kind == NF_YAML_LIST
+            ? nf_arena_printf(at->load->arena, "a list of %zu", at->node->count)
+            : nf_yaml_describe(at->node, at->load->arena));
+    return leave_unread(at, table, out);
 }
 
 static bool load_tuple(const struct nf__at *at, const struct nf_table *table, void *out)
 {
     bool ok = true;
-    start_object(at, "", out);
     if (at->node->kind != NF_YAML_LIST || at->node->count != table->field_count) {
-        const char **keys =
-            NF_NEW_ARRAY(at->load->arena, table->field_count + 1, const char *);
-        const char *all = keys[collect_keys(table, -1, keys) - 1];
-        for (size_t i = table->field_count - 1; i-- > 0;) {
-            all = nf_arena_printf(at->load->arena, "%s, %s", keys[i], all);
-        }
-        return nf__schema_fail(
-            at, NF_E_TYPE, NULL, "expected [%s], found %s", all,
-            at->node->kind == NF_YAML_LIST
-                ? nf_arena_printf(at->load->arena, "a list of %zu", at->node->count)
-                : nf_yaml_describe(at->node, at->load->arena));
+        return refuse_tuple(at, table, out);
     }
     for (size_t i = 0; i < table->field_count; i++) {
+        const struct nf_field *f = &table->fields[i];
         struct nf__at inner = *at;
         inner.node = at->node->items[i].value;
         inner.place = inner.node->place;
-        ok = load_field(&inner, &table->fields[i],
-                        (char *)out + table->fields[i].offset) &&
-             ok;
+        set_absent(f, (char *)out + f->offset);
+        if (!load_field(&inner, f, (char *)out + f->offset)) {
+            (void)nf_object_mark_wrong(at->load, out, f->key);
+            ok = false;
+        }
     }
-    ((struct nf_object *)out)->is_broken = !ok;
     return ok;
 }
 
@@ -175,6 +158,7 @@ static const struct nf_yaml_node *expand_shorthand(const struct nf__at *at,
                                                    const struct nf_table *table)
 {
     struct nf_yaml_node *map = nf_yaml_new_map(at->node->place, at->load->arena);
+    map->is_shorthand = true;
     if (table->tag != NULL) {
         struct nf_yaml_node *word = NF_NEW(at->load->arena, struct nf_yaml_node);
         word->kind = NF_YAML_SCALAR;
@@ -192,62 +176,145 @@ static bool load_key(const struct nf__at *at, const struct nf_field *f,
                      const struct nf_yaml_item *item, void *out)
 {
     struct nf__at inner = *at;
+    NF_ASSERT(at->node != NULL); /* it has the item */
     inner.node = item->value;
     inner.place = item->value->place;
-    inner.path = nf__schema_join(at->load->arena, at->path, f->key);
+    inner.path = at->node->is_shorthand
+                     ? at->path
+                     : nf__schema_join(at->load->arena, at->path, f->key);
     return load_field(&inner, f, (char *)out + f->offset);
 }
 
-/* Read the tag first: it decides which other keys belong here. False when there is no valid case. */
-static bool load_case(const struct nf__at *at, const struct nf_table *table, void *out,
-                      int *which)
+/* The word that a wrong one is near: its index, or -1. */
+static int guess_word(const struct nf_field *f, const struct nf_yaml_node *node)
+{
+    const char *near = node->kind == NF_YAML_SCALAR && strlen(node->text) <= 64
+                           ? nf_text_nearest(node->text, f->words)
+                           : NULL;
+    for (int i = 0; near != NULL && f->words[i] != NULL; i++) {
+        if (f->words[i] == near) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Read the tag first: it decides which other keys belong here. A wrong word counts as the one that it is near; *which is -1
+ * when the case cannot be known. */
+static bool load_case(const struct nf__at *at, const struct nf_table *table,
+                      struct nf_object *o, int *which)
 {
     const struct nf_field *tag = nf_table_field(table, table->tag, -1);
     const struct nf_yaml_item *item = nf_yaml_item(at->node, table->tag);
-    load_default(at, tag, (char *)out + tag->offset);
+    int *value = (int *)((char *)o + tag->offset);
+    bool ok = true;
+    load_default(at, tag, value);
     if (item == NULL && (tag->flags & NF_REQUIRED) != 0) {
-        return nf__schema_fail(
-            at, NF_E_KEY,
-            nf_arena_printf(at->load->arena, "it is %s",
-                            nf__schema_words(at->load->arena, tag->words)),
-            "key \"%s\" is missing", tag->key);
+        ok = nf_object_is_wrong(o, tag->key)
+                 ? false
+                 : nf__schema_fail(
+                       at, NF_E_KEY,
+                       nf_arena_printf(at->load->arena, "it is %s",
+                                       nf__schema_words(at->load->arena, tag->words)),
+                       "key \"%s\" is missing", tag->key);
+    } else if (item != NULL && !load_key(at, tag, item, o)) {
+        *value = guess_word(tag, item->value);
+        ok = false;
     }
-    bool ok = item == NULL || load_key(at, tag, item, out);
-    *which = *(int *)((char *)out + tag->offset);
-    return ok && *which >= 0;
+    *which = *value;
+    if (!ok) {
+        (void)nf_object_mark_wrong(at->load, o, tag->key);
+    }
+    return ok;
 }
 
-/* All keys of a map whose case is known. */
+static bool tell_missing(const struct nf__at *at, const struct nf_field *f)
+{
+    return nf__schema_fail(
+        at, NF_E_KEY,
+        f->example != NULL
+            ? nf_arena_printf(at->load->arena, "for example %s: %s", f->key, f->example)
+            : NULL,
+        "key \"%s\" is missing", f->key);
+}
+
+/* When the case is not known: does the key mean the same in all cases that have it? */
+static bool means_one_thing(const struct nf_table *table, const struct nf_field *f)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct nf_field *g = &table->fields[i];
+        if (strcmp(f->key, g->key) == 0 &&
+            (f->kind != g->kind || f->dimension != g->dimension || f->low != g->low ||
+             f->high != g->high || f->table != g->table || f->words != g->words ||
+             f->infinite != g->infinite || f->offset != g->offset ||
+             ((f->flags ^ g->flags) & (NF_ABOVE_LOW | NF_OF_PARENT)) != 0)) {
+            return false;
+        }
+    }
+    return nf_table_field(table, f->key, -1) == f; /* once */
+}
+
+static bool load_one_key(const struct nf__at *at, const struct nf_table *table, int which,
+                         const struct nf_field *f, struct nf_object *o)
+{
+    bool is_unsure = table->tag != NULL && which < 0;
+    const struct nf_yaml_item *item = nf_yaml_item(at->node, f->key);
+    if (is_unsure) {
+        return item == NULL || !means_one_thing(table, f) || load_key(at, f, item, o);
+    }
+    load_default(at, f, (char *)o + f->offset);
+    if (item != NULL) {
+        return load_key(at, f, item, o);
+    }
+    if ((f->flags & NF_REQUIRED) == 0) {
+        return true;
+    }
+    if (f->kind == NF_FIELD_MAP) {
+        struct nf_object *missing = (struct nf_object *)((char *)o + f->offset);
+        missing->is_broken = missing->is_unread = true;
+    }
+    return !nf_object_is_wrong(o, f->key) && tell_missing(at, f);
+}
+
+/* Values of keys that were given again: not used, but what is wrong in them is told. */
+static bool check_repeated(const struct nf__at *at, const struct nf_table *table,
+                           int which)
+{
+    const struct nf_yaml_node *map = at->node;
+    if (map == NULL || map->repeated_count == 0) {
+        return true;
+    }
+    void *unused = nf_arena_alloc(at->load->arena, table->size);
+    for (size_t i = 0; i < map->repeated_count; i++) {
+        const struct nf_field *f = nf_table_field(table, map->repeated[i].key, which);
+        if (f != NULL && (which >= 0 || table->tag == NULL)) {
+            (void)load_key(at, f, &map->repeated[i], unused);
+        }
+    }
+    return false;
+}
+
+/* All keys of a map. */
 static bool load_keys(const struct nf__at *at, const struct nf_table *table, int which,
-                      void *out)
+                      struct nf_object *o)
 {
     bool ok = true;
     for (size_t i = 0; i < table->field_count; i++) {
         const struct nf_field *f = &table->fields[i];
         if (table->tag == NULL || strcmp(f->key, table->tag) != 0) {
-            set_absent(f, (char *)out + f->offset); /* cases may share a place */
+            set_absent(f, (char *)o + f->offset); /* cases may share a place */
         }
     }
     for (size_t i = 0; i < table->field_count; i++) {
         const struct nf_field *f = &table->fields[i];
-        void *to = (char *)out + f->offset;
         bool is_tag = table->tag != NULL && strcmp(f->key, table->tag) == 0;
         bool belongs = which < 0 || f->cases == 0 || (f->cases >> which & 1) != 0;
-        if (is_tag || !belongs) {
-            continue;
-        }
-        load_default(at, f, to);
-        const struct nf_yaml_item *item = nf_yaml_item(at->node, f->key);
-        if (item != NULL) {
-            ok = load_key(at, f, item, out) && ok;
-        } else if ((f->flags & NF_REQUIRED) != 0) {
-            ok =
-                nf__schema_fail(at, NF_E_KEY,
-                                f->example != NULL ? nf_arena_printf(at->load->arena,
-                                                                     "for example %s: %s",
-                                                                     f->key, f->example)
-                                                   : NULL,
-                                "key \"%s\" is missing", f->key);
+        if (!is_tag && belongs && !load_one_key(at, table, which, f, o)) {
+            const struct nf_list *list = (const void *)((const char *)o + f->offset);
+            bool is_list = f->kind == NF_FIELD_LIST || f->kind == NF_FIELD_NAMED;
+            nf_object_mark_wrong(at->load, o, f->key)->is_unread =
+                is_list && list->count == 0;
+            ok = false;
         }
     }
     for (size_t i = 0; at->node != NULL && i < at->node->count; i++) {
@@ -255,20 +322,53 @@ static bool load_keys(const struct nf__at *at, const struct nf_table *table, int
         if (nf_table_field(table, item->key, which) == NULL) {
             struct nf__at inner = *at;
             inner.place = item->place;
-            ok = tell_unknown_key(&inner, table, which, item->key);
+            ok = nf__schema_unknown(&inner, table, which, item->key);
         }
     }
-    return ok;
+    return check_repeated(at, table, which) && ok;
+}
+
+static bool refuse_map(const struct nf__at *at, const struct nf_table *table, void *out)
+{
+    const char **keys =
+        NF_NEW_ARRAY(at->load->arena, table->field_count + 1, const char *);
+    (void)nf__schema_keys(table, -1, keys);
+    const char *all =
+        table->field_count <= 12 ? nf__schema_words(at->load->arena, keys) : NULL;
+    (void)nf__schema_fail(at, NF_E_TYPE, NULL, "expected a map (%s)%s%s, found %s",
+                          table->name, all != NULL ? " with keys " : "",
+                          all != NULL ? all : "",
+                          nf_yaml_describe(at->node, at->load->arena));
+    return leave_unread(at, table, out);
+}
+
+static bool load_map(struct nf__at *at, const struct nf_table *table, void *out)
+{
+    struct nf_object *o = out;
+    int which = -1;
+    if (at->node != NULL && table->tag != NULL) {
+        at->node = o->node = nf__schema_correct(at, table, -1, table->tag, o);
+    }
+    bool ok = table->tag == NULL || load_case(at, table, o, &which);
+    if (at->node != NULL) {
+        at->node = o->node = nf__schema_correct(at, table, which, NULL, o);
+    }
+    ok = load_keys(at, table, which, o) && ok;
+    o->is_broken = o->is_broken || !ok;
+    return !o->is_broken;
 }
 
 static bool load_object(const struct nf__at *at, const struct nf_table *table,
                         const char *name, void *out)
 {
     struct nf__at here = *at;
-    int which = -1;
     NF_ASSERT(at->node != NULL || table->shape == NF_SHAPE_MAP);
+    start_object(at, name, out);
+    if (at->node != NULL && at->node->is_told) {
+        return leave_unread(at, table, out);
+    }
     if (table->shape == NF_SHAPE_SCALAR) {
-        return load_scalar_object(at, table, name, out);
+        return load_scalar_object(at, table, out);
     }
     if (table->shape == NF_SHAPE_TUPLE) {
         return load_tuple(at, table, out);
@@ -276,27 +376,12 @@ static bool load_object(const struct nf__at *at, const struct nf_table *table,
     if (at->node != NULL && table->shorthand != NULL &&
         at->node->kind == NF_YAML_SCALAR && !nf_yaml_is_null(at->node)) {
         here.node = expand_shorthand(at, table);
+        start_object(&here, name, out);
     }
-    start_object(&here, name, out);
-    struct nf_object *o = out;
     if (here.node != NULL && here.node->kind != NF_YAML_MAP) {
-        o->is_broken = true;
-        const char **keys =
-            NF_NEW_ARRAY(at->load->arena, table->field_count + 1, const char *);
-        (void)collect_keys(table, -1, keys);
-        const char *all =
-            table->field_count <= 12 ? nf__schema_words(at->load->arena, keys) : NULL;
-        return nf__schema_fail(at, NF_E_TYPE, NULL, "expected a map (%s)%s%s, found %s",
-                               table->name, all != NULL ? " with keys " : "",
-                               all != NULL ? all : "",
-                               nf_yaml_describe(here.node, at->load->arena));
+        return refuse_map(&here, table, out);
     }
-    bool ok = table->tag == NULL || load_case(&here, table, out, &which);
-    if (ok) {
-        ok = load_keys(&here, table, which, out);
-    }
-    o->is_broken = !ok;
-    return ok;
+    return load_map(&here, table, out);
 }
 
 /* ---- lists and maps of named objects ---- */
@@ -306,6 +391,9 @@ static bool load_items(const struct nf__at *at, const struct nf_field *f,
 {
     bool is_named = f->kind == NF_FIELD_NAMED;
     bool ok = true;
+    if (at->node->is_told) {
+        return false;
+    }
     if (at->node->kind != (is_named ? NF_YAML_MAP : NF_YAML_LIST)) {
         return nf__schema_fail(at, NF_E_TYPE,
                                f->example != NULL ? nf_arena_printf(at->load->arena,
@@ -355,7 +443,7 @@ static bool load_field(const struct nf__at *at, const struct nf_field *f, void *
     case NF_FIELD_NAMED:
         return load_items(&inner, f, out);
     default:
-        return nf__schema_load_scalar(at, f, out);
+        return !at->node->is_told && nf__schema_load_scalar(at, f, out);
     }
 }
 

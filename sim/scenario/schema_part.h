@@ -32,6 +32,20 @@ const char *nf__schema_words(struct nf_arena *arena, const char *const *words);
 const char *nf__schema_near(struct nf_arena *arena, const char *word,
                             const char *const *candidates);
 
+/* The keys of case `which` (-1: of all), ended by NULL; how many. `keys` has room for all and the NULL. */
+size_t nf__schema_keys(const struct nf_table *table, int which, const char **keys);
+
+/* Tell an unknown key; always false. */
+bool nf__schema_unknown(const struct nf__at *at, const struct nf_table *table, int which,
+                        const char *key);
+
+/* The map at->node with keys that are near one of the table's, which is not given and whose shape fits the value, under
+ * that right name; each is told. So the rest of the file is checked as it was meant, and nothing is called missing that is
+ * there under a wrong name. `only`: look for this key alone, NULL: for all. Marks `o` broken. */
+const struct nf_yaml_node *nf__schema_correct(const struct nf__at *at,
+                                              const struct nf_table *table, int which,
+                                              const char *only, struct nf_object *o);
+
 /* Is this a name? Told when not. */
 bool nf__schema_check_name(const struct nf__at *at, const char *name);
 

@@ -90,8 +90,18 @@ static bool check_range(const struct nf__at *at, const struct nf_field *f, doubl
         (v <= f->high && ((f->flags & NF_ABOVE_LOW) != 0 ? v > f->low : v >= f->low))) {
         return true;
     }
-    nf_units_format(f->low, dim, false, low, sizeof low);
-    nf_units_format(f->high, dim, false, high, sizeof high);
+    /* exact: a limit is a round number, and people may copy it */
+    nf_units_format(f->low, dim, true, low, sizeof low);
+    nf_units_format(f->high, dim, true, high, sizeof high);
+    if (f->low == f->high) { /* the version of a format */
+        return nf__schema_fail(
+            at, NF_E_RANGE,
+            nf_arena_printf(at->load->arena,
+                            "write %s: %s; a later version needs a later "
+                            "nearfar",
+                            at->path, high),
+            "this program reads version %s, found version %s", high, at->node->text);
+    }
     if (v > f->high) {
         return nf__schema_fail(at, NF_E_RANGE, NULL, "%s is more than %s", at->node->text,
                                high);

@@ -178,6 +178,73 @@ Test(schema, every_kind_of_field_is_loaded)
     cr_assert_eq(nf_object_place(&q->at, "size").line, 9);
 }
 
+/* What is loaded from a text with mistakes, and how many. */
+static struct sample load_wrong(const char *text, int errors)
+{
+    struct nf_yaml_node *root;
+    struct sample s;
+    setup();
+    enum nf_status status =
+        nf_yaml_parse("t.yaml", text, strlen(text), &arena, &diags, &root);
+    cr_assert_eq(status == NF_OK, diags.errors == 0);
+    memset(&s, 0, sizeof s);
+    int before = diags.errors;
+    status = nf_schema_load(&load, &sample_table, root, "", &s);
+    cr_assert_eq(status == NF_OK, diags.errors == before);
+    cr_assert_eq(diags.errors, errors, "%s: %d errors", text, diags.errors);
+    cr_assert(s.at.is_broken);
+    return s;
+}
+
+Test(schema, a_misspelt_key_counts_as_the_one_that_was_meant)
+{
+    struct sample s = load_wrong("cuont: 5\npart: {p: {sise: 17B}}\n", 3);
+    cr_assert_eq(s.count, 5);
+    cr_assert_eq(s.parts.count, 1);
+    cr_assert_float_eq(((struct part *)s.parts.items)->size, 17, 0);
+    cr_assert(nf_object_has(&s.at, "count"));
+    cr_assert(!nf_object_is_wrong(&s.at, "count"), "its value is good");
+    /* what is wrong in it is told, too */
+    s = load_wrong("part: {p: {sise: 1B}}\n", 3);
+    cr_assert(nf_object_is_wrong(&s.at, "parts"));
+    cr_assert(nf_object_is_whole(&s.at, "parts"), "the one part has a name");
+    /* a value of another shape is no value, and the key that was meant is not told missing */
+    s = load_wrong("parts: {p: {sise: [1B]}}\n", 1);
+    cr_assert(nf_object_is_wrong((struct nf_object *)s.parts.items, "size"));
+    /* where the right one is there, too, it stays */
+    s = load_wrong("cuont: 5\ncount: 9\n", 1);
+    cr_assert_eq(s.count, 9);
+}
+
+Test(schema, a_wrong_case_hides_no_other_mistake)
+{
+    struct sample s = load_wrong("gap: {distribution: gama, mean: 5, cv: 2}\n", 2);
+    cr_assert_eq(s.gap.kind, NF_DIST_GAMMA);
+    cr_assert(NF_IS_WRONG(&s.gap.at, "distribution"));
+    cr_assert(NF_IS_WRONG(&s.gap.at, "cv", "mean"));
+    cr_assert(!NF_IS_WRONG(&s.gap.at, "cv", "sd"));
+    s = load_wrong("gap: {distribution: unlike-any, mean: 5, cv: 2, cw: 2}\n", 3);
+    cr_assert_eq(s.gap.kind, -1);
+    cr_assert_float_eq(s.gap.cv, 2, 0);
+    (void)load_wrong("gap: {distribtion: gamma, mean: 5ms}\n", 2); /* cv is missing */
+}
+
+Test(schema, what_stands_for_something_told_is_not_told_again)
+{
+    struct sample s = load_wrong("parts: {p: *nothing, q: {size: 1B}}\n", 2);
+    cr_assert(((struct part *)s.parts.items)->at.is_unread);
+    cr_assert(nf_object_is_whole(&s.at, "parts"));
+    s = load_wrong("parts: *nothing\n", 1);
+    cr_assert(!nf_object_is_whole(&s.at, "parts"));
+    s = load_wrong("parts: [p]\n", 1);
+    cr_assert(!nf_object_is_whole(&s.at, "parts"));
+    s = load_wrong("parts: {p: {<<: 3}}\n", 1);
+    cr_assert(nf_object_is_wrong((struct nf_object *)s.parts.items, "size"));
+    s = load_wrong("parts: {p: {size: 17B}}\nparts: {q: {size: 1B}}\n", 2);
+    cr_assert(!nf_object_is_whole(&s.at, "parts"), "q is not in it");
+    cr_assert_eq(s.parts.count, 1);
+}
+
 Test(schema, each_mistake_has_path_place_code_and_hint)
 {
     expect("labl: x", "", 1, NF_E_KEY, "unknown key \"labl\"", "did you mean \"label\"?");
@@ -211,7 +278,7 @@ Test(schema, each_mistake_has_path_place_code_and_hint)
            "key \"cv\" does not go with distribution \"constant\"", "");
     expect("gap: {distribution: gamma, mean: 5, cv: 2}", "gap.mean", 34, NF_E_UNIT,
            "unit", "");
-    expect("gap: 200y", "gap.value", 6, NF_E_RANGE, "100 years", "");
+    expect("gap: 200y", "gap", 6, NF_E_RANGE, "100 years", "");
     expect("gap: {distribution: empirical, quantiles: [[50%, 1ms, 3]]}",
            "gap.quantiles[0]", 44, NF_E_TYPE,
            "expected [probability, value], found a list of 3", "");

@@ -399,14 +399,10 @@ static const struct nf_trace_names *names_of(const struct nf__trace_reader *r,
     return out;
 }
 
-enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *options,
-                             struct nf_arena *arena, struct nf_diags *diags,
-                             struct nf_trace *out)
+enum nf_status nf_trace_find(const char *path, const struct nf_trace_options *options,
+                             struct nf_diags *diags)
 {
-    int errors = diags->errors;
-    struct nf_file_bytes file;
     struct stat st = {0};
-    *out = (struct nf_trace){0};
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
         bool is_there = st.st_mode != 0;
         return nf_diag_add(diags, NF_E_REFERENCE, options->from, options->where,
@@ -419,6 +415,19 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
                                                  : "\"%s\" is a pipe or a device, not a "
                                                    "file",
                            path);
+    }
+    return NF_OK;
+}
+
+enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *options,
+                             struct nf_arena *arena, struct nf_diags *diags,
+                             struct nf_trace *out)
+{
+    int errors = diags->errors;
+    struct nf_file_bytes file;
+    *out = (struct nf_trace){0};
+    if (nf_trace_find(path, options, diags) != NF_OK) {
+        return NF_E_REFERENCE;
     }
     struct nf_arena scratch;
     nf_arena_init(&scratch);

@@ -47,6 +47,10 @@ struct nf_trace {
     const struct nf_trace_names *names; /* what the prompts begin with; NULL: not known */
 };
 
+/* Is there a file that could be read as a trace? Told when not. */
+enum nf_status nf_trace_find(const char *path, const struct nf_trace_options *options,
+                             struct nf_diags *diags);
+
 /* Read `path`. */
 NF_MUST_CHECK enum nf_status nf_trace_read(const char *path,
                                            const struct nf_trace_options *options,

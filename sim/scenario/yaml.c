@@ -198,6 +198,14 @@ static struct nf_yaml_node *new_node(struct composer *c, enum nf_yaml_kind kind,
     return n;
 }
 
+/* Stands where nothing could be composed, for a reason that was told. */
+static struct nf_yaml_node *new_told_node(struct composer *c, struct nf_place at)
+{
+    struct nf_yaml_node *n = new_node(c, NF_YAML_SCALAR, at);
+    n->is_told = true;
+    return n;
+}
+
 static struct nf_yaml_node *compose_alias(struct composer *c, const yaml_event_t *event,
                                           int depth)
 {
@@ -211,7 +219,7 @@ static struct nf_yaml_node *compose_alias(struct composer *c, const yaml_event_t
         if (target == NULL) {
             (void)nf_diag_add(c->diags, NF_E_REFERENCE, at, NULL, NULL,
                               "alias *%s stands inside what it refers to", name);
-            return new_node(c, NF_YAML_SCALAR, at);
+            return new_told_node(c, at);
         }
         if (depth + target->height - 1 > NF_YAML_DEPTH_MAX) {
             (void)nf_diag_add(c->diags, NF_E_LIMIT, at, NULL, NULL,
@@ -236,7 +244,7 @@ static struct nf_yaml_node *compose_alias(struct composer *c, const yaml_event_t
                       near != NULL ? nf_arena_printf(c->arena, "did you mean *%s?", near)
                                    : NULL,
                       "alias *%s: no anchor &%s stands before it", name, name);
-    return new_node(c, NF_YAML_SCALAR, at);
+    return new_told_node(c, at);
 }
 
 static struct nf_yaml_node *compose_scalar(struct composer *c, const yaml_event_t *event)
@@ -250,6 +258,7 @@ static struct nf_yaml_node *compose_scalar(struct composer *c, const yaml_event_
     if (strlen(text) != event->data.scalar.length) {
         (void)nf_diag_add(c->diags, NF_E_SYNTAX, at, NULL, NULL,
                           "a text that contains \"\\0\"");
+        n->is_told = true;
     }
     refuse_tag(c, event->data.scalar.tag, at);
     if (!charge(c, 1, at) || !note_anchor(c, event->data.scalar.anchor, at, &anchor)) {
@@ -269,6 +278,33 @@ static int compare_items(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
+/* What a key given twice stands for may be in the other place: names in it are not all there are. */
+static void mark_partial(struct composer *c, struct nf_yaml_item *item)
+{
+    if (!item->value->is_partial) {
+        struct nf_yaml_node *copy = NF_NEW(c->arena, struct nf_yaml_node);
+        *copy = *item->value; /* an alias shares it */
+        copy->is_partial = true;
+        item->value = copy;
+    }
+}
+
+/* Move the items that repeat a key into map->repeated. */
+static void part_items(struct composer *c, struct nf_yaml_node *map, const bool *repeats,
+                       size_t repeated)
+{
+    size_t kept = 0;
+    map->repeated = NF_NEW_ARRAY(c->arena, repeated, struct nf_yaml_item);
+    for (size_t i = 0; i < map->count; i++) {
+        if (repeats[i]) {
+            map->repeated[map->repeated_count++] = map->items[i];
+        } else {
+            map->items[kept++] = map->items[i];
+        }
+    }
+    map->count = kept;
+}
+
 /* Tell every key given twice and keep its first value. Sorting keeps this from being quadratic. */
 static void drop_duplicates(struct composer *c, struct nf_yaml_node *map)
 {
@@ -280,8 +316,9 @@ static void drop_duplicates(struct composer *c, struct nf_yaml_node *map)
         sorted[i] = &map->items[i];
     }
     qsort(sorted, map->count, sizeof *sorted, compare_items);
-    bool has_duplicate = false;
-    const struct nf_yaml_item *first = sorted[0];
+    bool *repeats = NULL;
+    size_t repeated = 0;
+    struct nf_yaml_item *first = sorted[0];
     for (size_t i = 1; i < map->count; i++) {
         if (strcmp(sorted[i]->key, first->key) != 0) {
             first = sorted[i];
@@ -291,27 +328,27 @@ static void drop_duplicates(struct composer *c, struct nf_yaml_node *map)
             c->diags, NF_E_KEY, sorted[i]->place, NULL,
             nf_arena_printf(c->arena, "it was first given at line %d", first->place.line),
             "key \"%s\" is given twice", first->key);
-        sorted[i]->value = NULL;
-        has_duplicate = true;
+        if (repeats == NULL) {
+            repeats = NF_NEW_ARRAY(c->arena, map->count, bool);
+        }
+        repeats[sorted[i] - map->items] = true;
+        repeated++;
+        mark_partial(c, first);
     }
     nf_mem_free(sorted);
-    if (has_duplicate) {
-        size_t kept = 0;
-        for (size_t i = 0; i < map->count; i++) {
-            if (map->items[i].value != NULL) {
-                map->items[kept++] = map->items[i];
-            }
-        }
-        map->count = kept;
+    if (repeats != NULL) {
+        part_items(c, map, repeats, repeated);
     }
 }
 
 static struct nf_yaml_node *compose(struct composer *c, yaml_event_t *event, int depth);
 
-/* The text of a key, NULL after a mistake that leaves no tree. A key that is no plain text is told, and gets a name that
- * cannot be in any schema but is not told again. */
+/* The text of a key, NULL for one that is no plain text, which is told. */
 static const char *key_of(struct composer *c, const struct nf_yaml_node *node)
 {
+    if (node->is_told) {
+        return NULL;
+    }
     if (node->kind != NF_YAML_SCALAR) {
         (void)nf_diag_add(c->diags, NF_E_SYNTAX, node->place, NULL, NULL,
                           "a key must be a text, not %s",
@@ -349,6 +386,7 @@ static struct nf_yaml_node *compose_children(struct composer *c, struct nf_yaml_
             item.key = key_of(c, key);
             item.place = key->place;
             is_kept = item.key != NULL;
+            n->is_partial = n->is_partial || !is_kept;
         }
         item.value = compose(c, &event, depth + 1);
         if (item.value == NULL) {
@@ -520,73 +558,4 @@ enum nf_status nf_yaml_read(const char *path, struct nf_place from,
     nf_sha256_add(&h, out->text, out->length);
     nf_sha256_hex(&h, out->sha256);
     return nf_yaml_parse(out->path, out->text, out->length, arena, diags, &out->root);
-}
-
-struct nf_yaml_item *nf_yaml_item(const struct nf_yaml_node *node, const char *key)
-{
-    if (node == NULL || node->kind != NF_YAML_MAP) {
-        return NULL;
-    }
-    for (size_t i = 0; i < node->count; i++) {
-        if (strcmp(node->items[i].key, key) == 0) {
-            return &node->items[i];
-        }
-    }
-    return NULL;
-}
-
-struct nf_yaml_node *nf_yaml_get(const struct nf_yaml_node *node, const char *key)
-{
-    const struct nf_yaml_item *item = nf_yaml_item(node, key);
-    return item != NULL ? item->value : NULL;
-}
-
-bool nf_yaml_is_null(const struct nf_yaml_node *node)
-{
-    return node->kind == NF_YAML_SCALAR && node->is_plain &&
-           (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
-            strcmp(node->text, "null") == 0);
-}
-
-const char *nf_yaml_describe(const struct nf_yaml_node *node, struct nf_arena *arena)
-{
-    if (node->kind != NF_YAML_SCALAR) {
-        return node->kind == NF_YAML_MAP ? "a map" : "a list";
-    }
-    if (nf_yaml_is_null(node)) {
-        return "nothing";
-    }
-    size_t length = strlen(node->text);
-    return length <= 40 ? nf_arena_printf(arena, "\"%s\"", node->text)
-                        : nf_arena_printf(arena, "\"%.*s...\"",
-                                          (int)nf_utf8_cut(node->text, 37), node->text);
-}
-
-struct nf_yaml_node *nf_yaml_new_map(struct nf_place place, struct nf_arena *arena)
-{
-    struct nf_yaml_node *n = NF_NEW(arena, struct nf_yaml_node);
-    n->kind = NF_YAML_MAP;
-    n->place = place;
-    n->text = "";
-    n->weight = 1;
-    n->height = 1;
-    return n;
-}
-
-void nf_yaml_put(struct nf_yaml_node *map, const char *key, struct nf_yaml_node *value,
-                 struct nf_arena *arena)
-{
-    struct nf_yaml_item *item = nf_yaml_item(map, key);
-    if (item == NULL) {
-        struct nf_yaml_item *items =
-            NF_NEW_ARRAY(arena, map->count + 1, struct nf_yaml_item);
-        if (map->count > 0) {
-            memcpy(items, map->items, map->count * sizeof *items);
-        }
-        map->items = items;
-        item = &items[map->count++];
-        item->key = nf_arena_strdup(arena, key);
-    }
-    item->place = value->place;
-    item->value = value;
 }

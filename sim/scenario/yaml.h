@@ -8,7 +8,8 @@
  * Owner:  nodes and texts live in the arena given; `file` is not copied and must outlive the tree.
  * Units:  lines and columns count from 1; a column counts bytes.
  * Errors: NF_E_SYNTAX, NF_E_KEY (key given twice), NF_E_LIMIT, NF_E_UNSUPPORTED (tags, merge keys), NF_E_REFERENCE (alias).
- *         Composing goes on after every mistake that leaves the tree whole, so that one run tells them all.
+ *         Composing goes on after every mistake that leaves the tree whole, so that one run tells them all; what is not
+ *         as the file has it is marked, so that nothing is told twice.
  */
 #ifndef NF_SCENARIO_YAML_H
 #define NF_SCENARIO_YAML_H
@@ -45,6 +46,11 @@ struct nf_yaml_node {
     struct nf_yaml_item *items; /* LIST, MAP: keys are unique, in the order of the file */
     size_t weight;              /* nodes in here, aliases expanded */
     int height;                 /* levels in here, 1 for a scalar */
+    bool is_told; /* it stands for something that could not be composed, which was told */
+    bool is_shorthand; /* MAP: made for a scalar that stands for it (schema.h) */
+    bool is_partial;   /* entries are missing here: a wrong key, or the same key again */
+    struct nf_yaml_item *repeated; /* MAP: keys given again, in the order of the keys */
+    size_t repeated_count;
 };
 
 /* A file as it was read. */
