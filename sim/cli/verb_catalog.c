@@ -16,12 +16,12 @@ static int fit(struct nf_cli *cli, const struct nf_catalog *catalog, FILE *out)
                           "fit needs a model and a device");
         return NF_EXIT_INPUT;
     }
-    bool fits = false;
+    struct nf_catalog_fit found;
     if (nf_catalog_fit(catalog, a->operands[1], a->operands[2], out, &cli->diags,
-                       &fits) != NF_OK) {
+                       &found) != NF_OK) {
         return nf_cli_status(cli, NF_EXIT_INPUT);
     }
-    return fits ? NF_EXIT_DONE : NF_EXIT_NO;
+    return found.devices == 1 && found.has_units ? NF_EXIT_DONE : NF_EXIT_NO;
 }
 
 static int print(struct nf_cli *cli, const struct nf_catalog *catalog, FILE *out)
@@ -72,8 +72,10 @@ const struct nf_verb nf_verb_catalog = {
     .notes = "SECTION is devices, models, prices or links; NAME shows every figure of "
              "one entry.\n"
              "fit MODEL DEVICE tells whether the model fits one device (exit status 1: "
-             "it does not),\n"
-             "how many it needs, and the predicted times.",
+             "it does not,\n"
+             "or the device lacks the units), how many it needs, what is left, why, and "
+             "the predicted\n"
+             "times.",
     .operands_max = 3,
     .run = run,
 };

@@ -121,13 +121,33 @@ static bool check_memory(struct nf_diffusion_cost *cost,
     if (cost->memory_bytes <= have) {
         return true;
     }
+    char encoder[40] = "";
+    if (text > 0) {
+        snprintf(encoder, sizeof encoder, "text encoder %.1f, ", text / 1e9);
+    }
+    bool is_group = cost->devices > 1;
     snprintf(why, cap,
-             "%s needs %.1f GB on each of %u %s (weights %.1f, %s%.1f for %.0f tokens), "
-             "which offer %.1f GB",
-             m->name, cost->memory_bytes / 1e9, cost->devices, d->name,
-             m->weight_bytes / 1e9, text > 0 ? "with the text encoder, and " : "",
-             work / 1e9, cost->tokens, have / 1e9);
+             "%s needs %.1f GB on %s%u %s (weights %.1f, %s%.1f for %.0f tokens), "
+             "which offer%s %.1f GB",
+             m->name, cost->memory_bytes / 1e9, is_group ? "each of " : "", cost->devices,
+             d->name, m->weight_bytes / 1e9, encoder, work / 1e9, cost->tokens,
+             is_group ? "" : "s", have / 1e9);
     return false;
+}
+
+bool nf_diffusion_memory(struct nf_diffusion_cost *cost,
+                         const struct nf_diffusion_model *m,
+                         const struct nf_diffusion_job *j, const struct nf_host *host,
+                         char *why, size_t cap)
+{
+    NF_ASSERT(j->width >= 1 && j->height >= 1 && j->frames >= 1);
+    NF_ASSERT(j->steps >= 1 && j->forwards >= 1 && host->ranks >= 1);
+    *cost = (struct nf_diffusion_cost){.devices = host->ranks, .provenance = NF_DERIVED};
+    if (!check_job(m, j, why, cap)) {
+        return false;
+    }
+    cost->tokens = picture_tokens(m, j) + (m->is_text_joined ? m->text_tokens : 0);
+    return check_memory(cost, m, host->device, j->offload, why, cap);
 }
 
 bool nf_diffusion_prepare(struct nf_diffusion_cost *cost,
@@ -135,16 +155,9 @@ bool nf_diffusion_prepare(struct nf_diffusion_cost *cost,
                           const struct nf_diffusion_job *j, const struct nf_host *host,
                           char *why, size_t cap)
 {
-    NF_ASSERT(j->width >= 1 && j->height >= 1 && j->frames >= 1);
-    NF_ASSERT(j->steps >= 1 && j->forwards >= 1 && host->ranks >= 1);
     const struct nf_device *d = host->device;
-    *cost = (struct nf_diffusion_cost){.devices = host->ranks, .provenance = NF_DERIVED};
-    if (!check_job(m, j, why, cap) || !check_constants(m, host, why, cap)) {
-        return false;
-    }
-    double picture = picture_tokens(m, j);
-    cost->tokens = picture + (m->is_text_joined ? m->text_tokens : 0);
-    if (!check_memory(cost, m, d, j->offload, why, cap)) {
+    if (!nf_diffusion_memory(cost, m, j, host, why, cap) ||
+        !check_constants(m, host, why, cap)) {
         return false;
     }
     const struct nf_calibration *k = host->calibration;

@@ -53,6 +53,13 @@ struct nf_diffusion_cost {
     enum nf_provenance provenance;
 };
 
+/* Tokens and memory of each of the host's devices; no profile is needed. False, with a sentence in `why` (cap bytes), when the job does not
+ * suit the model or a device offers less than it needs. */
+bool nf_diffusion_memory(struct nf_diffusion_cost *cost,
+                         const struct nf_diffusion_model *model,
+                         const struct nf_diffusion_job *job, const struct nf_host *host,
+                         char *why, size_t cap);
+
 /* False, with a sentence in `why` (cap bytes), when it does not fit, the profile lacks a constant, or the job does not suit the model.
  * Devices of a group share the tokens (sequence parallel); they exchange them four times a layer over NVLink, or PCIe without it.
  * Requires a job with sizes, steps and forwards of at least 1, and a host of at least one rank. */

@@ -127,7 +127,7 @@ Test(diffusion, what_cannot_be_is_refused_with_numbers)
     struct nf_calibration bare = PROFILE;
     m.weight_bytes = 32e9;
     cr_assert(strstr(refusal(&m, &JOB, &PROFILE), "needs 39.0 GB"));
-    cr_assert(strstr(refusal(&m, &JOB, &PROFILE), "offer 38.0 GB"));
+    cr_assert(strstr(refusal(&m, &JOB, &PROFILE), "offers 38.0 GB"));
     job.frames = 10;
     cr_assert(strstr(refusal(&VIDEO, &job, &PROFILE), "1 + 4 k frames, not 10"));
     job = JOB;

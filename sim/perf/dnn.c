@@ -106,14 +106,14 @@ static double scale_of_anchor(const struct nf_dnn_anchor *k, const struct line *
 static bool check_memory(const struct nf_dnn_model *m, const struct nf_device *d,
                          unsigned batch, char *why, size_t cap)
 {
-    double need = m->weight_bytes + m->input_bytes * (double)batch;
+    double need = m->weight_bytes + (m->input_bytes + m->live_bytes) * (double)batch;
     double have = d->memory_bytes - d->memory_reserve_bytes;
     if (need <= have) {
         return true;
     }
     snprintf(
         why, cap,
-        "%s needs %.1f GB (weights %.1f GB, inputs of a batch of %u), %s offers %.1f "
+        "%s needs %.1f GB (weights %.1f GB, the rest for a batch of %u), %s offers %.1f "
         "GB (%.1f GB less a reserve of %.1f GB)",
         m->name, need / 1e9, m->weight_bytes / 1e9, batch, d->name, have / 1e9,
         d->memory_bytes / 1e9, d->memory_reserve_bytes / 1e9);

@@ -42,6 +42,8 @@ struct nf_dnn_model {
     double weight_bytes;
     double activation_bytes; /* memory traffic a sample besides weights */
     double input_bytes;
+    double
+        live_bytes; /* of one sample, at once on the device besides its input; 0: not known */
     enum nf_precision precision;
     enum nf_batch_law law;
     const struct nf_dnn_anchor *anchors;

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -74,10 +75,23 @@ NF_MUST_CHECK enum nf_status nf_catalog_print(const struct nf_catalog *c,
                                               const char *section, const char *name,
                                               FILE *out, struct nf_diags *diags);
 
-/* `nearfar catalog fit MODEL DEVICE`: whether it fits, on how many, what is left for the KV cache, and the predicted times. *fits tells
- * whether one device is enough. Unknown names: NF_E_REFERENCE. */
+/* What `nearfar catalog fit` found out. Memory first: the smallest group that holds the model; then what its devices can compute. */
+struct nf_catalog_fit {
+    unsigned devices;  /* 1, 2, 4, 8; 0: no group that can be made holds it */
+    bool has_units;    /* the device computes in the model's precision */
+    bool is_timed;     /* the catalogue can tell how long it takes on that group */
+    double room_bytes; /* of one device, for weights and all else */
+    double
+        device_weight_bytes; /* on each device of the group, of one device where none holds it */
+    uint64_t kv_tokens; /* language models: in the cache of the group */
+    uint64_t batch;     /* networks: samples at once; 0: not known */
+};
+
+/* `nearfar catalog fit MODEL DEVICE`: whether it fits, on how many, what is left for KV cache or batch, why, and the predicted times.
+ * Unknown names: NF_E_REFERENCE. */
 NF_MUST_CHECK enum nf_status nf_catalog_fit(const struct nf_catalog *c, const char *model,
                                             const char *device, FILE *out,
-                                            struct nf_diags *diags, bool *fits);
+                                            struct nf_diags *diags,
+                                            struct nf_catalog_fit *fit);
 
 #endif

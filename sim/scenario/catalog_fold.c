@@ -107,6 +107,7 @@ static void fold_dnn(struct nf_load *load, const struct nf_catalog *c,
                                .weight_bytes = value(&e->weights),
                                .activation_bytes = value(&e->activations),
                                .input_bytes = value(&e->input),
+                               .live_bytes = value(&e->live),
                                .precision = (enum nf_precision)e->precision,
                                .law = (enum nf_batch_law)e->batch_law};
     fold_anchors(load, c, e, m);

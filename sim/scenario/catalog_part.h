@@ -77,7 +77,7 @@ struct nf__model_entry {
     int kind;
     const char *about;
     int precision, batch_law;
-    struct nf__figure parameters, work, weights, activations, input;
+    struct nf__figure parameters, work, weights, activations, input, live;
     struct nf_list anchors; /* struct nf__anchor_entry, by device */
     int weights_precision, kv_precision;
     struct nf__arch_entry architecture;

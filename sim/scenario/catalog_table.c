@@ -188,6 +188,8 @@ static const struct nf_field model_fields[] = {
     OF("activations", NF_DIM_BYTES, activations, DNN, NF_REQUIRED,
        "Memory traffic a sample."),
     OF("input", NF_DIM_BYTES, input, DNN, NF_REQUIRED, "Bytes that a sample brings."),
+    OF("live", NF_DIM_BYTES, live, DNN, 0,
+       "Bytes of a sample that are on the device at once, besides its input."),
     OF("token_parameters", NF_DIM_COUNT_OF, token_parameters, DIFFUSION, 0,
        "Parameters of the denoiser that one token meets."),
     OF("forward_work", NF_DIM_WORK, forward_work, DIFFUSION, 0,

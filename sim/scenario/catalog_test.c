@@ -132,7 +132,7 @@ Test(catalog, every_network_runs_on_every_device_that_has_its_units)
             struct nf_dnn_cost cost;
             char why[400] = "";
             struct nf_host host = {d, nf_catalog_calibration(c, devices[j]), 1};
-            bool ok = nf_dnn_prepare(&cost, m, &host, 16, why, sizeof why);
+            bool ok = nf_dnn_prepare(&cost, m, &host, 2, why, sizeof why);
             cr_assert_eq(ok, d->peak[m->precision] > 0, "%s on %s: %s", models[i],
                          devices[j], why);
             if (ok) {
@@ -282,12 +282,12 @@ Test(catalog, unknown_names_get_a_suggestion)
 {
     const struct nf_catalog *c = shipped();
     FILE *out = tmpfile();
-    bool fits = false;
+    struct nf_catalog_fit fit;
     cr_assert_not_null(out);
     cr_assert_eq(nf_catalog_print(c, "device", NULL, out, &diags), NF_E_REFERENCE);
     cr_assert_str_eq(diags.items[0].hint, "did you mean \"devices\"?");
     cr_assert_eq(nf_catalog_print(c, "devices", "L4S", out, &diags), NF_E_REFERENCE);
-    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-8b-pf8", "H10O", out, &diags, &fits),
+    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-8b-pf8", "H10O", out, &diags, &fit),
                  NF_E_REFERENCE);
     cr_assert_eq(diags.count, 4);
     cr_assert_str_eq(diags.items[2].hint, "did you mean \"llama-3.1-8b-fp8\"?");
@@ -300,42 +300,44 @@ Test(catalog, deepseek_fits_eight_h200_and_not_eight_h100)
 {
     const struct nf_catalog *c = shipped();
     const struct nf_llm_arch *a = nf_catalog_llm(c, "deepseek-v3-fp8");
-    bool fits = true;
+    struct nf_catalog_fit fit;
     cr_assert_not_null(a);
     cr_assert_float_eq(nf_llm_token_bytes(a), 61 * 576 * 2, 1e-9);
     cr_assert(nf_llm_weight_bytes(a) > 671e9 && nf_llm_weight_bytes(a) < 674e9);
     FILE *f = tmpfile();
-    cr_assert_eq(nf_catalog_fit(c, "deepseek-v3", "h200", f, &diags, &fits), NF_OK);
+    cr_assert_eq(nf_catalog_fit(c, "deepseek-v3", "h200", f, &diags, &fit), NF_OK);
     const char *text = read_back(f);
-    cr_assert_not(fits);
+    cr_assert_eq(fit.devices, 8);
     cr_assert_not_null(strstr(text, "needs 8 devices"), "%s", text);
     cr_assert_not_null(strstr(text, "576 values a token and layer"), "%s", text);
     f = tmpfile();
-    cr_assert_eq(nf_catalog_fit(c, "DeepSeek-V3-FP8", "H100", f, &diags, &fits), NF_OK);
+    cr_assert_eq(nf_catalog_fit(c, "DeepSeek-V3-FP8", "H100", f, &diags, &fit), NF_OK);
     cr_assert_not_null(strstr(read_back(f), "does not fit on 8 devices"));
     f = tmpfile();
-    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-70b", "H200", f, &diags, &fits),
+    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-70b", "H200", f, &diags, &fit),
                  NF_E_REFERENCE, "it has two precisions");
     fclose(f);
 }
 
 Test(catalog, fit_tells_how_many_devices)
 {
+    static const struct {
+        const char *model, *device;
+        unsigned devices;
+    } cases[] = {{"llama-3.1-70b-fp8", "L4", 4},
+                 {"llama-3.1-8b-fp8", "H100", 1},
+                 {"llama-3.1-405b-fp8", "L4", 0},
+                 {"retinanet-800-int8", "L4", 1}};
     const struct nf_catalog *c = shipped();
     FILE *out = tmpfile();
-    bool fits = true;
     cr_assert_not_null(out);
-    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-70b-fp8", "L4", out, &diags, &fits), NF_OK);
-    cr_assert(!fits);
-    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-8b-fp8", "H100", out, &diags, &fits),
-                 NF_OK);
-    cr_assert(fits);
-    cr_assert_eq(nf_catalog_fit(c, "llama-3.1-405b-fp8", "L4", out, &diags, &fits),
-                 NF_OK);
-    cr_assert(!fits);
-    cr_assert_eq(nf_catalog_fit(c, "retinanet-800-int8", "L4", out, &diags, &fits),
-                 NF_OK);
-    cr_assert(fits);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct nf_catalog_fit fit;
+        cr_assert_eq(
+            nf_catalog_fit(c, cases[i].model, cases[i].device, out, &diags, &fit), NF_OK);
+        cr_assert_eq(fit.devices, cases[i].devices, "%s: %u", cases[i].model,
+                     fit.devices);
+    }
     const char *text = read_back(out);
     cr_assert(strstr(text, "weights 72.7 GB"), "%s", text);
     cr_assert(strstr(text, "needs 4 devices"), "%s", text);
