@@ -9,6 +9,7 @@
 # Packages are installed with apt-get (Debian, Ubuntu), with sudo only when you are not root, and only when something
 # is missing: on a complete machine apt is not called. NF_NO_INSTALL=1 only lists what is missing.
 # Exit status: 0 done, 1 a build or a test failed, 2 bad usage, 3 something is missing and could not be installed.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # "sh tools/bootstrap.sh" works as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc 2>/dev/null || echo 2)
@@ -133,7 +134,7 @@ build() { # preset
 
 # ---- demo ---------------------------------------------------------------------------------------------------------
 
-demo() { tools/demo.sh build/bin/nearfar results || die 1 "the demo did not run to its end"; }
+demo() { bash tools/demo.sh build/bin/nearfar results || die 1 "the demo did not run to its end"; }
 
 # ---- tests --------------------------------------------------------------------------------------------------------
 

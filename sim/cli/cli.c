@@ -99,6 +99,19 @@ static const struct nf_verb *find_verb(const char *name)
     return NULL;
 }
 
+/* What somebody meant who gave a file where a verb belongs; NULL when it is none. */
+static const char *verb_for_file(struct nf_cli *cli, const char *word)
+{
+    const char *dot = strrchr(word, '.');
+    bool is_scenario = dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+    if (is_scenario || (dot && strcmp(dot, ".h5") == 0)) {
+        return nf_arena_printf(&cli->arena, "to %s it: nearfar %s %s",
+                               is_scenario ? "play" : "draw",
+                               is_scenario ? "run" : "plot", word);
+    }
+    return NULL;
+}
+
 static int say_unknown_verb(struct nf_cli *cli, const char *word)
 {
     const char *names[VERB_COUNT + 4] = {"help", "--help",
@@ -107,8 +120,11 @@ static int say_unknown_verb(struct nf_cli *cli, const char *word)
         names[i + 3] = verbs[i]->name;
     }
     const char *nearest = nf_text_nearest(word, names);
-    const char *hint = nearest ? nf_arena_printf(&cli->arena, "did you mean %s?", nearest)
-                               : "see: nearfar --help";
+    const char *hint = verb_for_file(cli, word);
+    if (!hint) {
+        hint = nearest ? nf_arena_printf(&cli->arena, "did you mean %s?", nearest)
+                       : "see: nearfar --help";
+    }
     (void)nf_diag_add(&cli->diags, NF_E_USAGE, nowhere, NULL, hint, "unknown %s \"%s\"",
                       word[0] == '-' ? "option" : "verb", word);
     return NF_EXIT_INPUT;
