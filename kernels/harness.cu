@@ -193,8 +193,13 @@ extern "C" int nf_tensor_map_make(nf_bench *b, nf_tensor_map *map,
     static_assert(sizeof(CUtensorMap) == sizeof map->opaque, "a tensor map is 128 bytes");
     void *function = nullptr;
     cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+#if CUDART_VERSION >= 12050
     NF_CUDA(b, cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function,
                                                 12000, cudaEnableDefault, &found));
+#else
+    NF_CUDA(b, cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function,
+                                       cudaEnableDefault, &found));
+#endif
     if (!nf_ok(b) || found != cudaDriverEntryPointSuccess || !function) {
         return nf_fail(b, "the driver has no cuTensorMapEncodeTiled");
     }
@@ -365,15 +370,31 @@ extern "C" void nf_row_write(nf_bench *b, nf_row *row, nf_dtype type,
     complete(b, row, reading, type);
 }
 
+/* Host time of one execution. */
+static double once_s(nf_bench *b, const nf_measure *m)
+{
+    double start = nf_now_s();
+    enqueue(m, 1, b->stream);
+    NF_CUDA(b, cudaGetLastError());
+    NF_CUDA(b, cudaStreamSynchronize(b->stream));
+    return nf_now_s() - start;
+}
+
 /* Warm-up, and how many launches make a sample long enough for the events' resolution (0.5 us). */
 static int launches_for(nf_bench *b, const nf_measure *m, nf_cache cache)
 {
-    enqueue(m, m->sets < 3 ? 3 : m->sets, b->stream);
-    NF_CUDA(b, cudaGetLastError());
-    NF_CUDA(b, cudaStreamSynchronize(b->stream));
+    static constexpr double slow_s = 0.05;
+    /* The first execution may load code; a second one tells whether the work itself is slow, and then two are
+     * warm-up enough. */
+    bool slow = once_s(b, m) > slow_s && once_s(b, m) > slow_s;
     if (cache == NF_COLD || m->clock != NF_EVENTS) {
+        (void)once_s(b, m);
         return 1;
     }
+    if (slow || !nf_ok(b)) {
+        return m->sets;
+    }
+    enqueue(m, m->sets < 3 ? 3 : m->sets, b->stream);
     stopwatch w = {nullptr, nullptr, nullptr, m->sets < 4 ? 4 : m->sets};
     NF_CUDA(b, cudaEventCreate(&w.begin));
     NF_CUDA(b, cudaEventCreate(&w.end));

@@ -35,7 +35,10 @@ bool nf_clocks_open(struct nf_clocks *c, const char *bus_id)
     find(c, "nvmlDeviceGetMaxClockInfo", &c->max_clock);
     find(c, "nvmlDeviceGetPowerUsage", &c->power);
     find(c, "nvmlDeviceGetTemperature", &c->temperature);
-    find(c, "nvmlDeviceGetCurrentClocksThrottleReasons", &c->reasons);
+    find(c, "nvmlDeviceGetCurrentClocksEventReasons", &c->reasons);
+    if (!c->reasons) { /* its name before driver 535 */
+        find(c, "nvmlDeviceGetCurrentClocksThrottleReasons", &c->reasons);
+    }
     find(c, "nvmlSystemGetDriverVersion", &c->driver);
     find(c, "nvmlShutdown", &c->shutdown);
     if (!init || init() != 0 || !c->device_by_bus_id ||
