@@ -34,6 +34,9 @@ struct nf_curve {
     double
         tile_fill; /* output tiles of 128 x 128 missing before all multiprocessors work */
     double wave;   /* 0 to 1: how much of the last wave's idle share is felt */
+    double
+        reread; /* 0 to 1: share of the activations that each further wave of tiles reads
+                    * from memory again */
     double slowdown; /* exponent by which long operations slow down; prefill, too */
     double em_drop;  /* 0 to 1: share of em lost from m = 1 to m = 64 */
     double p_growth; /* of ln(p - 1) for each e-fold of the matrix */

@@ -47,6 +47,7 @@ static const struct nf_parameter gemm_parameters[] = {
     REFINEMENT("tile_fill", NF_DIM_NONE, NF_POSITIVE, tile_fill, 5),
     REFINEMENT("wave", NF_DIM_NONE, NF_SHARE, wave, 0.4),
     REFINEMENT("slowdown", NF_DIM_NONE, NF_POSITIVE, slowdown, 0.03),
+    REFINEMENT("reread", NF_DIM_NONE, NF_SHARE, reread, 0.4),
     REFINEMENT("em_drop", NF_DIM_NONE, NF_SHARE, em_drop, 0.08),
     REFINEMENT("p_growth", NF_DIM_NONE, NF_POSITIVE, p_growth, 0.2),
 };

@@ -58,9 +58,14 @@ static double gemm_memory_s(const struct nf_curve *c, const struct nf_silicon *s
     if (g->is_cached) {
         weights /= 1 + c->cache_speedup;
     }
+    double again = 0;
+    if (c->reread > 0) {
+        double x = tiles_each(g, rows, s->multiprocessors);
+        again = x > 1 ? c->reread * (x - 1) : 0;
+    }
     double reach = rows > 1 ? log2(rows) / 6 : 0;
     double em = c->em * (1 - c->em_drop * (reach < 1 ? reach : 1));
-    return (weights + 2 * g->m * (g->k + g->n)) / (em * s->bandwidth);
+    return (weights + 2 * g->m * (g->k * (1 + again) + g->n)) / (em * s->bandwidth);
 }
 
 double nf_gemm_s(const struct nf_curve *c, const struct nf_silicon *s,

@@ -52,6 +52,10 @@ Test(operator, each_refinement_of_a_product_by_hand)
     double more = nf_gemm_s(&c, &chip, &wide) - nf_gemm_s(&none, &chip, &wide);
     cr_assert_float_eq(more, 1.1 * compute * (20.0 / 11 - 1), 1e-12);
     c = plain();
+    c.reread = 0.5; /* 11 tiles on 10 processors: a tenth of a wave */
+    more = nf_gemm_s(&c, &chip, &wide) - nf_gemm_s(&none, &chip, &wide);
+    cr_assert_float_eq(more, 0.05 * 2 * shape.m * shape.k / 0.5e9, 1e-12);
+    c = plain();
     c.slowdown = 0.5; /* 1.34217728e-3 s at the peak, 44.739 times 30 us */
     cr_assert_float_eq(nf_gemm_s(&c, &chip, &shape),
                        base + compute * (sqrt(1 + 1.34217728e-3 / 30e-6) - 1), 1e-12);

@@ -41,6 +41,7 @@ static const struct nf_field gemm_fields[] = {
     MORE("tile_fill", tile_fill, NF_DIM_NONE, 1e4),
     MORE("wave", wave, NF_DIM_NONE, 1),
     SLOWDOWN,
+    MORE("reread", reread, NF_DIM_NONE, 1),
     MORE("em_drop", em_drop, NF_DIM_NONE, 0.9),
     MORE("p_growth", p_growth, NF_DIM_NONE, 4),
     FITTED,
