@@ -22,7 +22,8 @@ static bool prepare(struct group *g, const struct nf_catalog *catalog,
 {
     const struct nf_llm_arch *found = nf_catalog_llm(catalog, g->what->arch);
     struct nf_llm_engine engine = nf_llm_engine_defaults();
-    double tokens = (g->what->input + g->what->output) * ROOM * g->what->beams;
+    /* The beams of a request share its prompt. */
+    double tokens = (g->what->input + g->what->output * g->what->beams) * ROOM;
     if (!found) {
         (void)snprintf(why, cap, "the catalogue has no %s", g->what->arch);
         return false;
