@@ -13,6 +13,7 @@ void nf_dnn_system_run(const struct nf_dnn_load *load, struct nf_dnn_served *out
     lone.station.gpus_per_replica = load->gpus;
     lone.station.batch_max = load->max_batch;
     lone.station.batch_streams = load->streams;
+    lone.station.batch_delay = load->delay;
     lone.source.arrivals =
         (struct nf_arrival_spec){.kind = NF_ARRIVAL_POISSON, .rate = load->rate};
     lone.spec.seed = load->seed;

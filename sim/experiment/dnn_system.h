@@ -9,11 +9,13 @@
 
 #include <stdint.h>
 
+#include "engine/time.h"
 #include "perf/dnn.h"
 
 struct nf_dnn_load {
     struct nf_dnn_cost cost;
     unsigned gpus, streams, max_batch;
+    nf_time delay; /* an unfull batch waits at most so long */
     double rate;
     double seconds; /* simulated; a tenth of it is warm-up */
     uint64_t seed;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "experiment/dnn_system.h"
 #include "experiment/measured.h"
 #include "experiment/mlperf.h"
 #include "experiment/mlperf_llm.h"
+#include "experiment/mlperf_server.h"
 
 static const struct nf_place nowhere;
 
@@ -128,55 +128,72 @@ static void set_group(struct reader *r, struct nf_measured_row *row, const char 
 
 /* ---- Server: latency at the achieved rate ---- */
 
-/* How every Server run is simulated. */
-enum { STREAMS = 2, REQUESTS = 100000, BATCHES = 1500, HALVINGS = 7 };
-
-static struct nf_dnn_load load_of(const struct nf_dnn_model *m, const struct system *s,
-                                  const struct nf_mlperf_setting *setting, double offline,
-                                  double rate)
+static bool says(const char *word, const char *scenario)
 {
-    double batch = setting->batch;
-    double batch_s = batch * s->gpus / offline;
-    double seconds = fmax(REQUESTS / rate, BATCHES * batch_s / s->gpus);
-    double copy = s->device->pcie_bandwidth > 0
-                      ? m->input_bytes / (0.8 * s->device->pcie_bandwidth)
-                      : 0;
-    return (struct nf_dnn_load){.cost = {.per_sample_s = s->gpus / offline,
-                                         .copy_s = copy,
-                                         .batch = (unsigned)batch,
-                                         .is_padded = true},
-                                .gpus = (unsigned)s->gpus,
-                                .streams = STREAMS,
-                                .max_batch = (unsigned)batch,
-                                .rate = rate,
-                                .seconds = seconds,
-                                .seed = 20260821};
+    return strcmp(word, scenario) == 0 ||
+           (word[0] == scenario[0] + ('a' - 'A') && strcmp(word + 1, scenario + 1) == 0);
 }
 
-/* A published run kept its limit. Where the simulated one does not, the Offline figure understates the system: the least speed-up that
- * keeps it is taken. */
-static struct nf_dnn_served serve(const struct nf_dnn_load *load, double limit_s)
+static double rate_of(struct reader *r, size_t i)
 {
-    struct nf_dnn_served served;
-    nf_dnn_system_run(load, &served);
-    if (!(limit_s > 0) || served.p99_s <= limit_s) {
-        return served;
-    }
-    struct nf_dnn_load faster = *load;
-    double low = 1, high = 4;
-    for (int i = 0; i < HALVINGS; i++) {
-        double middle = (low + high) / 2;
-        struct nf_dnn_served other;
-        faster.cost.per_sample_s = load->cost.per_sample_s / middle;
-        nf_dnn_system_run(&faster, &other);
-        if (other.p99_s <= limit_s) {
-            high = middle;
-            served = other;
-        } else {
-            low = middle;
+    double rate = number(r, i, COMPLETED);
+    return isfinite(rate) ? rate : number(r, i, SCHEDULED);
+}
+
+static bool is_same(const struct reader *r, size_t i, size_t j, enum column c)
+{
+    return strcmp(cell(r, i, c), cell(r, j, c)) == 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of none: 1. */
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, by_value);
+    return n > 0 ? (values[(n - 1) / 2] + values[n / 2]) / 2 : 1;
+}
+
+/* Server over Offline rate of other systems with that GPU and benchmark; no latency is read. */
+static double usual_ratio(struct reader *r, size_t i)
+{
+    double *ratios = NF_NEW_ARRAY(r->arena, r->csv.rows, double);
+    size_t n = 0;
+    for (size_t j = 0; j < r->csv.rows; j++) {
+        struct nf_mlperf_system other = {cell(r, j, ROUND), cell(r, j, SUBMITTER),
+                                         cell(r, j, PLATFORM), cell(r, j, ACCELERATOR),
+                                         cell(r, j, BENCHMARK)};
+        if (!is_same(r, i, j, BENCHMARK) || !is_same(r, i, j, ACCELERATOR) ||
+            (is_same(r, i, j, SUBMITTER) && is_same(r, i, j, PLATFORM)) ||
+            !says(cell(r, j, SCENARIO), "Server")) {
+            continue;
+        }
+        double offline = nf_mlperf_offline(&r->tables, &other);
+        if (offline > 0) {
+            ratios[n++] = rate_of(r, j) / offline;
         }
     }
-    return served;
+    return median(ratios, n);
+}
+
+/* 99th percentile over limit of the image runs of other submitters; nothing of the row's own submitter is read. */
+static double usual_margin(struct reader *r, size_t i)
+{
+    double *margins = NF_NEW_ARRAY(r->arena, r->csv.rows, double);
+    size_t n = 0;
+    for (size_t j = 0; j < r->csv.rows; j++) {
+        double limit = nf_mlperf_limit_s(cell(r, j, BENCHMARK));
+        double p99 = number(r, j, P99_MS) * 1e-3;
+        if (!is_same(r, i, j, SUBMITTER) && says(cell(r, j, SCENARIO), "Server") &&
+            !nf_text_starts_with(cell(r, j, BENCHMARK), "bert") && limit > 0 && p99 > 0) {
+            margins[n++] = p99 / limit;
+        }
+    }
+    return median(margins, n);
 }
 
 static void take_server(struct reader *r, size_t i, const struct system *s,
@@ -189,28 +206,33 @@ static void take_server(struct reader *r, size_t i, const struct system *s,
               "all server");
     row->measured[MEAN] = number(r, i, MEAN_MS) * 1e-3;
     row->measured[P99] = number(r, i, P99_MS) * 1e-3;
-    double rate = number(r, i, COMPLETED);
-    rate = isfinite(rate) ? rate : number(r, i, SCHEDULED);
-    double offline = nf_mlperf_offline(&r->tables, &s->name);
-    struct nf_mlperf_setting setting;
+    struct nf_host host = {s->device, s->profile, 1};
+    struct nf_mlperf_server_run run = {.network = m,
+                                       .host = &host,
+                                       .gpus = s->gpus,
+                                       .rate = rate_of(r, i),
+                                       .offline = nf_mlperf_offline(&r->tables, &s->name),
+                                       .limit_s = nf_mlperf_limit_s(s->name.benchmark)};
     if (!m) {
         row->skipped = nf_arena_printf(r->arena, "the catalogue has no network for %s",
                                        s->name.benchmark);
     } else if (!isfinite(row->measured[MEAN]) || !isfinite(row->measured[P99])) {
         row->skipped = "the row has no latencies";
-    } else if (!(rate > 0) || !(s->gpus >= 1)) {
+    } else if (!(run.rate > 0) || !(s->gpus >= 1)) {
         row->skipped = "the row has no rate or no number of GPUs";
-    } else if (!(offline > 0)) {
+    } else if (!(run.offline > 0)) {
         row->skipped = "no Offline result of the same system";
-    } else if (!nf_mlperf_setting(&r->tables, &s->name, &setting)) {
+    } else if (!nf_mlperf_setting(&r->tables, &s->name, &run.setting)) {
         row->skipped = "no batch size for this device and benchmark";
     } else {
-        struct nf_dnn_load load = load_of(m, s, &setting, offline, rate);
-        struct nf_dnn_served served = serve(&load, nf_mlperf_limit_s(s->name.benchmark));
+        struct nf_dnn_served served;
+        run.usual_ratio = usual_ratio(r, i);
+        run.usual_margin = usual_margin(r, i);
+        nf_mlperf_serve(&run, &served);
         double duration = number(r, i, DURATION_MS) * 1e-3;
         duration = isfinite(duration) ? duration : 600;
-        row->predicted[MEAN] =
-            (1 - setting.held_back) * served.mean_s + setting.held_back * duration / 2;
+        row->predicted[MEAN] = (1 - run.setting.held_back) * served.mean_s +
+                               run.setting.held_back * duration / 2;
         row->predicted[P99] = served.p99_s;
     }
 }
@@ -318,12 +340,6 @@ static bool is_language(const char *benchmark)
            nf_text_starts_with(benchmark, "mixtral") ||
            nf_text_starts_with(benchmark, "deepseek") ||
            nf_text_starts_with(benchmark, "gpt-oss");
-}
-
-static bool says(const char *word, const char *scenario)
-{
-    return strcmp(word, scenario) == 0 ||
-           (word[0] == scenario[0] + ('a' - 'A') && strcmp(word + 1, scenario + 1) == 0);
 }
 
 /* Samples/s or tokens/s of a row, and which it is. */
@@ -546,11 +562,12 @@ enum nf_status nf_measured_dnn(const struct nf_measured_with *with, const char *
         .metrics = {"mean", "p99", "time"},
         .metric_count = METRICS,
         .assumptions =
-            "Server: Poisson requests at the achieved rate; batches of the submitter's "
-            "size, full whatever their fill, taken at once, two under\nway a GPU; a "
-            "sample takes GPUs/Offline of the same system, less where a run would break "
-            "the rules' limit on its 99th percentile.\nOffline and language models: "
-            "time is seconds a sample or token of the whole system, from no figure of "
+            "Server: Poisson requests at the achieved rate through NVIDIA's harness with "
+            "the submitter's batch size and streams. Text: capacity\nis Offline of the "
+            "same system times the median Server/Offline of other systems with that GPU, "
+            "over 0.96. Images: the capacity at\nwhich the 99th percentile is as near "
+            "the limit as in the runs of other submitters. Offline and language models: "
+            "time is\nseconds a sample or token of the whole system, from no figure of "
             "that system. Generation:\nseconds a job.",
         .count = r->csv.rows};
     out->rows = NF_NEW_ARRAY(arena, out->count, struct nf_measured_row);

@@ -1,5 +1,6 @@
 #include "experiment/mlperf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,10 +103,10 @@ const struct nf_mlperf_language *nf_mlperf_language(const char *benchmark)
 static const char *const result_names[8] = {
     "round", "submitter", "platform", "accelerator_norm",
     "model", "scenario",  "result",   "accelerators_total"};
-static const char *const setting_names[9] = {
-    "round",    "submitter",      "platform",         "accelerator_norm",
-    "model",    "gpu_batch_size", "gpu_copy_streams", "gpu_inference_streams",
-    "soft_drop"};
+static const char *const setting_names[10] = {
+    "round",     "submitter",         "platform",         "accelerator_norm",
+    "model",     "gpu_batch_size",    "gpu_copy_streams", "gpu_inference_streams",
+    "soft_drop", "deque_timeout_usec"};
 
 static bool exists(const char *path)
 {
@@ -156,7 +157,7 @@ enum nf_status nf_mlperf_read(const char *beside, const char *data_root,
     }
     if (s == NF_OK &&
         (!find_columns(&out->results, result_names, 8, out->result_column, diags) ||
-         !find_columns(&out->settings, setting_names, 9, out->setting_column, diags))) {
+         !find_columns(&out->settings, setting_names, 10, out->setting_column, diags))) {
         s = NF_E_KEY;
     }
     return s;
@@ -233,5 +234,14 @@ bool nf_mlperf_setting(const struct nf_mlperf_tables *t, const struct nf_mlperf_
         drop < 1) {
         out->held_back = KEPT;
     }
+    double copies = 2, streams = 2, timeout_us = 10000;
+    (void)nf_text_double(nf_csv_cell(&t->settings, row, t->setting_column[6]), &copies);
+    (void)nf_text_double(nf_csv_cell(&t->settings, row, t->setting_column[7]), &streams);
+    (void)nf_text_double(nf_csv_cell(&t->settings, row, t->setting_column[9]),
+                         &timeout_us);
+    out->copy_streams = (unsigned)fmax(1, copies);
+    out->inference_streams = (unsigned)fmax(1, streams);
+    out->timeout_s = timeout_us * 1e-6;
+    out->takes_any = nf_text_starts_with(s->benchmark, "bert");
     return out->batch >= 1;
 }

@@ -42,7 +42,7 @@ struct nf_mlperf_system {
 
 struct nf_mlperf_tables {
     struct nf_csv results, settings;
-    int result_column[8], setting_column[9];
+    int result_column[8], setting_column[10];
 };
 
 NF_MUST_CHECK enum nf_status nf_mlperf_read(const char *beside, const char *data_root,
@@ -57,6 +57,9 @@ double nf_mlperf_offline(const struct nf_mlperf_tables *t,
 /* The system's own settings, else those that NVIDIA used in the nearest round for one such GPU. False: none. */
 struct nf_mlperf_setting {
     double batch;
+    unsigned copy_streams, inference_streams;
+    double timeout_s; /* an unfull batch waits at most so long */
+    bool takes_any;   /* a batch is what is there, up to its size, at once */
     double
         held_back; /* share of the requests that the harness keeps to the end of the run */
     bool is_own;
