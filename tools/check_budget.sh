@@ -15,7 +15,7 @@ list_files() { # tree: what is tracked, or everything when the tree is not a che
     if git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
         git -C "$1" ls-files --cached --others --exclude-standard
     else
-        (cd "$1" && find . -type f -not -path './build*' | sed 's|^\./||')
+        (cd "$1" && find . -type f -not -path './build*' -not -path './.git/*' | sed 's|^\./||')
     fi | LC_ALL=C sort
 }
 
