@@ -248,6 +248,9 @@ static void check_cell(const struct nf_catalog *c, const char *model, const char
     if (llm != NULL) {
         double kv = nf_llm_token_bytes(llm) * (double)f.kv_tokens;
         cr_assert((f.devices > 0) == (f.kv_tokens >= 16), "%s", text);
+        cr_assert((strstr(text, "barely: ") != NULL) ==
+                      (f.devices > 0 && f.kv_tokens < 8192),
+                  "%s", text);
         cr_assert(f.devices == 0 || weights + kv <= f.devices * f.room_bytes, "%s", text);
         struct nf_llm_engine engine = nf_llm_engine_defaults();
         cr_assert(f.devices < 2 ||

@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "scenario/catalog_part.h"
 
-enum { DEVICES_MOST = 1 << NF_RANKS_MAX_LOG2, CONTEXT = 1024 };
+enum { DEVICES_MOST = 1 << NF_RANKS_MAX_LOG2, CONTEXT = 1024, LONG_CONTEXT = 8192 };
 
 struct fit {
     const struct nf_catalog *catalog;
@@ -175,6 +175,10 @@ static void fit_llm(const struct fit *f, const struct nf_llm_arch *a)
         print_group(f, a, &engine, n);
     }
     print_verdict(f, "");
+    if (needed > 0 && f->found->kv_tokens < LONG_CONTEXT) {
+        fprintf(f->out, "  barely: no room for one sequence of %d tokens\n",
+                LONG_CONTEXT);
+    }
     print_units(f, a->name);
     if (needed > 0 && f->found->has_units) {
         print_step_times(f, a, &engine);
