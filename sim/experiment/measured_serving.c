@@ -52,7 +52,8 @@ static const char *const names[COLUMNS] = {[MODEL] = "model_path",
 
 struct serving {
     const struct nf_measured_with *with;
-    int source; /* column silicon_data_source; -1: none */
+    int source;  /* column silicon_data_source; -1: none */
+    int experts; /* column moe_ep_size; -1: none */
     struct nf_csv csv;
     int column[COLUMNS];
     struct nf_arena *arena;
@@ -64,7 +65,7 @@ struct run {
     const struct nf_llm_arch *arch;
     const struct nf_device *device;
     const struct nf_calibration *profile;
-    double isl, osl, clients, tp, pp, dp;
+    double isl, osl, clients, tp, pp, dp, ep;
     double shortest; /* share of isl and osl */
 };
 
@@ -156,6 +157,12 @@ static bool read_numbers(struct serving *s, size_t i, struct run *r,
                  ok;
         }
     }
+    r->ep = 1;
+    if (s->experts >= 0 && nf_csv_cell(&s->csv, i, s->experts)[0] != '\0') {
+        ok = nf_csv_number(&s->csv, i, s->experts, (struct nf_csv_range){0, 1024},
+                           s->diags, &r->ep) &&
+             ok;
+    }
     double ttft = 0, tpot = 0;
     ok = nf_csv_number(&s->csv, i, s->column[TTFT], (struct nf_csv_range){1e-3, 1e9},
                        s->diags, &ttft) &&
@@ -181,9 +188,6 @@ static struct nf_dist lengths(double most, double shortest)
 static const char *prepare(const struct run *r, struct nf_llm_cost *cost,
                            struct nf_arena *arena)
 {
-    if (r->pp > 1) {
-        return "pipeline parallelism is not modelled";
-    }
     if (r->dp > 1) {
         return "data-parallel attention is not modelled";
     }
@@ -191,7 +195,12 @@ static const char *prepare(const struct run *r, struct nf_llm_cost *cost,
     if (r->clients > engine.max_sequences) {
         engine.max_sequences = (unsigned)r->clients;
     }
-    struct nf_host host = {r->device, r->profile, (unsigned)r->tp};
+    engine.stages = r->pp > 1 ? (unsigned)r->pp : 1;
+    engine.expert_parallel = r->ep > 1;
+    if (r->ep > 1 && r->ep != r->tp) {
+        return "experts on another number of devices than attention are not modelled";
+    }
+    struct nf_host host = {r->device, r->profile, (unsigned)r->tp * engine.stages};
     char why[400];
     if (!nf_llm_prepare(cost, r->arch, &host, &engine, why, sizeof why)) {
         return nf_arena_strdup(arena, why);
@@ -288,6 +297,7 @@ enum nf_status nf_measured_serving(const struct nf_measured_with *with, const ch
         return status;
     }
     s.source = nf_csv_column(&s.csv, "silicon_data_source");
+    s.experts = nf_csv_column(&s.csv, "moe_ep_size");
     if (!find_columns(&s)) {
         return nf_diags_status(diags);
     }

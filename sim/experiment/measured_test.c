@@ -168,18 +168,22 @@ Test(measured, serving_rows_are_predicted_or_skipped_with_a_reason)
                "r3,vllm,some/Model-7B,h100_sxm,,,512,64,4,1,1,1,50,6\n"
                "r4,vllm,meta-llama/Llama-3.1-8B,h100_sxm,,,512,64,4,1,2,1,50,6\n"
                "r5,vllm,meta-llama/Llama-3.1-70B,h100_sxm,,,512,64,4,1,1,1,50,6\n"
-               "r6,vllm,meta-llama/Llama-3.1-8B,b900,,,512,64,4,1,1,1,50,6\n");
+               "r6,vllm,meta-llama/Llama-3.1-8B,b900,,,512,64,4,1,1,1,50,6\n"
+               "r7,vllm,meta-llama/Llama-3.1-8B,h100_sxm,,,512,64,4,1,1,2,50,6\n");
     cr_assert_eq(nf_measured_serving(&with, a, &arena, &diags, &m), NF_OK);
-    cr_assert_eq(m.count, 6);
+    cr_assert_eq(m.count, 7);
     cr_assert_str_eq(m.rows[0].group, "llama-3.1-8b-bf16 H100 vllm");
     cr_assert_null(m.rows[0].skipped);
     /* one step reads 16 GB of weights: at least 4.4 ms; FP8 half of that */
     cr_assert(m.rows[0].predicted[1] > 4.4e-3 && m.rows[0].predicted[1] < 12e-3);
     cr_assert(m.rows[1].predicted[1] < m.rows[0].predicted[1]);
     cr_assert(strstr(m.rows[2].skipped, "has no some/Model-7B in bf16"));
-    cr_assert(strstr(m.rows[3].skipped, "pipeline"));
+    /* two stages: four clients in two iterations of half the batch, each through all layers */
+    cr_assert_null(m.rows[3].skipped);
+    cr_assert(m.rows[3].predicted[1] > 4.4e-3 && m.rows[3].predicted[1] < 12e-3);
     cr_assert(strstr(m.rows[4].skipped, "141"), "%s", m.rows[4].skipped);
     cr_assert(strstr(m.rows[5].skipped, "b900"));
+    cr_assert(strstr(m.rows[6].skipped, "data-parallel"));
 }
 
 Test(measured, more_clients_wait_longer)

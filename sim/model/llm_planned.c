@@ -2,9 +2,9 @@
  * llm_planned.c - engines that keep a prefix cache, guess tokens, work in pipeline stages or obey priorities: one iteration at a time, as
  * llm_scheduler.c plans it.
  *
- * Pipeline: with p stages up to p iterations are under way, each at another stage, in the order of their plans (vLLM's batch queue). The
- * first stage plans the next one as soon as it is free. A sequence is in one of them at a time. Stages have equal shares of the layers;
- * the last one has the head, too.
+ * Pipeline: with p stages up to p iterations are under way, in the order of their plans (vLLM's batch queue): the next is planned when one
+ * comes out of the last stage, and waits for the first stage if another is there. A sequence is in one of them at a time, so that those that
+ * were planned together stay together. Stages have equal shares of the layers; the last one has the head, too.
  * Speculation: each iteration checks the draft tokens guessed after the last one; guess i is right when all before it are and with the
  * stated probability, independently (Leviathan et al. 2023, "Fast inference from transformers via speculative decoding": an iteration
  * gives (1 - a^(k+1))/(1 - a) tokens on average). The draws are the request's own.
@@ -14,9 +14,6 @@
 #include <math.h>
 
 #include "base/hash.h"
-
-#define STAGE_FREE                                                                       \
-    (UINT32_C(1) << 31) /* of an event: the first stage is free, not an iteration over */
 
 /* ---- the times of a plan ---- */
 
@@ -83,7 +80,7 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
 {
     struct nf_llm_planned *e = s->replicas[replica].planned;
     const struct nf_llm_cost *c = &s->spec->hostings[0].llm;
-    while (e->under_way < e->stages && e->stage_free[0] <= w->now) {
+    while (e->under_way < e->stages) {
         uint32_t slot = (e->oldest + e->under_way) % e->stages;
         struct nf_llm_plan *p = &e->plans[slot];
         nf_llm_scheduler_plan(&e->scheduler, p);
@@ -96,10 +93,6 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
         nf_time end = through_stages(e, c, &b, w->now);
         e->under_way++;
         nf__schedule(w, end, NF_EV_STEP_END, s->index, nf__replica_arg(replica, slot));
-        if (e->under_way < e->stages) {
-            nf__schedule(w, e->stage_free[0], NF_EV_STEP_END, s->index,
-                         nf__replica_arg(replica, STAGE_FREE));
-        }
     }
     nf__llm_set_busy(w, s, replica, e->under_way > 0);
     NF_ASSERT(e->under_way > 0 ||
@@ -208,10 +201,6 @@ void nf__llm_planned_step_end(struct nf_world *w, struct nf_station *s, uint32_t
 {
     struct nf_replica *p = &s->replicas[replica];
     struct nf_llm_planned *e = p->planned;
-    if (what == STAGE_FREE) {
-        plan(w, s, replica);
-        return;
-    }
     NF_ASSERT(what == e->oldest && e->under_way > 0);
     const struct nf_llm_plan *done = &e->plans[what];
     e->is_closing = true;

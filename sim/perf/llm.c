@@ -65,19 +65,29 @@ static bool check_shape(const struct nf_llm_arch *a, unsigned ranks, char *why,
     return true;
 }
 
-static bool check_layout(const struct nf_llm_arch *a, unsigned devices,
+static bool check_layout(const struct nf_llm_arch *a, const struct nf_host *host,
                          const struct nf_llm_engine *e, char *why, size_t cap)
 {
-    unsigned stages = nf_llm_stages(e);
+    unsigned stages = nf_llm_stages(e), devices = host->ranks;
+    const struct nf_device *d = host->device;
     if (devices % stages != 0 || stages > a->layers) {
         snprintf(why, cap,
                  "%u devices and %u layers of %s do not make %u pipeline stages", devices,
                  a->layers, a->name, stages);
         return false;
     }
-    if (e->expert_parallel && (a->experts == 0 || a->experts % (devices / stages) != 0)) {
-        snprintf(why, cap, "%s has %u experts, which cannot be dealt out to %u devices",
-                 a->name, a->experts, devices / stages);
+    if (e->expert_parallel && a->experts == 0) {
+        snprintf(why, cap, "%s has no experts to deal out to devices", a->name);
+        return false;
+    }
+    if (e->expert_parallel && a->experts % (devices / stages) != 0) {
+        snprintf(why, cap, "%u experts of %s do not divide by %u devices", a->experts,
+                 a->name, devices / stages);
+        return false;
+    }
+    if (stages > 1 && !(d->nvlink_bandwidth > 0) && !(d->pcie_bandwidth > 0)) {
+        snprintf(why, cap, "nobody knows a link between devices %s for pipeline stages",
+                 d->name);
         return false;
     }
     if (stages > 1 && e->draft_tokens > 0) {
@@ -168,7 +178,7 @@ bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
 {
     unsigned ranks = host->ranks;
     NF_ASSERT(engine->max_sequences >= 1 && engine->max_batched_tokens >= 1);
-    if (!check_layout(arch, ranks, engine, why, cap) ||
+    if (!check_layout(arch, host, engine, why, cap) ||
         !check_memory(arch, host, engine, why, cap) ||
         !check_profile(arch, host, ranks / nf_llm_stages(engine), why, cap)) {
         return false;

@@ -245,6 +245,101 @@ Test(llm, many_heads_make_latent_decode_compute_bound)
     cr_assert_float_eq(toy_cost(&latent, 1).decode_context_s, 2 * both, 1e-15);
 }
 
+/* ---- several devices ---- */
+
+static struct nf_device linked_device(void)
+{
+    struct nf_device d = toy_device;
+    d.pcie_bandwidth = 2e9;
+    return d;
+}
+
+static bool prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
+                    unsigned ranks, const struct nf_llm_engine *e, char why[400])
+{
+    struct nf_device d = linked_device();
+    return nf_llm_prepare(cost, arch, &(struct nf_host){&d, &toy_profile, ranks}, e, why,
+                          400);
+}
+
+/* Two stages of one device: the same work, and one hop of 3 tokens x 4 values x 2 tensors x 2 bytes over 2 GB/s. Each holds one of the two
+ * layers (144 weights) and one of the two ends (64), and half of each token's 16 bytes. */
+Test(llm, pipeline_stages_share_layers_and_pay_hops)
+{
+    struct nf_llm_engine e = toy_engine();
+    struct nf_llm_cost one = toy_cost(&toy, 1), two;
+    char why[400] = "";
+    e.stages = 2;
+    cr_assert(prepare(&two, &toy, 2, &e, why), "%s", why);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    cr_assert_float_eq(nf_llm_step_s(&two, &b) - nf_llm_step_s(&one, &b),
+                       10e-6 + 3 * 4 * 2 * 2 / 2e9, 1e-13);
+    cr_assert_float_eq(nf_llm_head_s(&two, &b), nf_llm_head_s(&one, &b), 1e-15);
+    struct nf_llm_memory m = nf_llm_memory(&toy, &toy_device, 2, &e);
+    cr_assert_float_eq(m.weight_bytes, (144 + 64) * 2, 1e-9);
+    cr_assert_eq(m.kv_bytes_per_token, 8);
+    e.stages = 3;
+    cr_assert_not(prepare(&two, &toy, 3, &e, why));
+    cr_assert_not_null(strstr(why, "do not make 3 pipeline stages"), "%s", why);
+    e.stages = 2;
+    cr_assert_not(prepare(&two, &toy, 3, &e, why));
+    e.draft_tokens = 2;
+    cr_assert_not(prepare(&two, &toy, 2, &e, why));
+    cr_assert_not_null(strstr(why, "speculation"), "%s", why);
+}
+
+/* 64 experts on two ranks, 2 a token. Of 4096 tokens the busier rank gets sqrt(2 ln 2 x 4096/2) = 53 more than the mean of 4096 of their choices;
+ * each sends half of its 2048 tokens' 1.5 copies of 4 values there in BF16 and back; one all-reduce is saved. */
+Test(llm, expert_parallel_ranks_wait_for_the_busiest)
+{
+    struct nf_llm_engine e = toy_engine();
+    struct nf_llm_arch moe = toy;
+    struct nf_llm_cost sliced, whole;
+    char why[400] = "";
+    moe.experts = 64;
+    moe.experts_per_token = 2;
+    cr_assert(prepare(&sliced, &moe, 2, &e, why), "%s", why);
+    e.expert_parallel = true;
+    cr_assert(prepare(&whole, &moe, 2, &e, why), "%s", why);
+    struct nf_llm_batch b = {.prefill_tokens = 4096, .prefill_pairs = 1};
+    double busiest = 4096 + sqrt(2 * log(2) * 4096 / 2);
+    double in_whole =
+        2 * busiest * 96 / 0.43e12 + (32 * 96 * 2 + 2 * busiest * (8 + 24)) / 0.98e9;
+    double in_slices =
+        2 * 8192 * 48 / 0.43e12 + (64 * 48 * 2 + 2 * 8192 * (8 + 12)) / 0.98e9;
+    double exchange = 2 * 3e-6 + 2048 * 1.5 * 4 * 0.5 * 4 / 1e8;
+    double reduce = 3e-6 + 4096 * 4 * 2 / 1e8;
+    cr_assert_float_eq(nf_llm_step_s(&whole, &b) - nf_llm_step_s(&sliced, &b),
+                       2 * (in_whole - in_slices + exchange - reduce), 1e-9);
+    cr_assert_not(prepare(&whole, &toy, 2, &e, why));
+    cr_assert_not_null(strstr(why, "experts"), "%s", why);
+    moe.experts = 63;
+    cr_assert_not(prepare(&whole, &moe, 2, &e, why));
+}
+
+/* Three sequences with four guesses each: 15 rows where there were 3, in the products, the head and the queries; the draft model takes
+ * 4 x 10 % of a plain step. Only three tokens are sampled by the host. */
+Test(llm, guesses_are_rows_over_one_read_of_the_context)
+{
+    struct nf_llm_engine e = toy_engine();
+    struct nf_llm_cost plain, c;
+    char why[400] = "";
+    cr_assert(prepare(&plain, &toy, 1, &e, why), "%s", why);
+    e.draft_tokens = 4;
+    e.draft_acceptance = 0.7;
+    e.draft_cost = 0.1;
+    cr_assert(prepare(&c, &toy, 1, &e, why), "%s", why);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    double before = nf_llm_step_s(&plain, &b);
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), before, 1e-15, "nothing is guessed yet");
+    b.draft_tokens = 12;
+    /* 12 rows more, by the figures of decode_step_by_hand */
+    double rows = 12 * (2 * 2 * 68 / 0.8e9 + 2 * 2 * 144 / 0.5e12 + 2 * 2 * 52 / 0.5e9 +
+                        2 * 64 / 0.5e12 + 2 * 20 / 0.5e9) +
+                  2 * 5e-6 * 12 / 10;
+    cr_assert_float_eq(nf_llm_step_s(&c, &b) - before, rows + 0.4 * before, 1e-13);
+}
+
 Test(llm, weights_of_a_70b_in_fp8_are_about_70_gb)
 {
     /* 80 x (8192 x 80 x 128 + 8192^2 + 3 x 8192 x 28672) + 2 x 128256 x 8192 x 2 */

@@ -190,8 +190,31 @@ static void use_calibration(struct nf__build *b, const struct nf_calibration *c)
     b->calibrations = all;
 }
 
+/* The replica's GPUs, dealt out. */
+static bool settle_layout(struct nf__build *b, struct nf_station_decl *d)
+{
+    struct nf_engine_decl *e = &d->engine;
+    if (e->tensor_parallel == NF_INT_ABSENT) {
+        e->tensor_parallel =
+            d->gpus % e->pipeline_parallel == 0 ? d->gpus / e->pipeline_parallel : 1;
+    }
+    if (e->tensor_parallel * e->pipeline_parallel == d->gpus) {
+        return true;
+    }
+    (void)nf_object_error(&b->load, &e->at,
+                          nf_object_has(&e->at, "tensor_parallel") ? "tensor_parallel"
+                                                                   : "pipeline_parallel",
+                          NF_E_IMPOSSIBLE, NULL,
+                          "tensor_parallel %lld times pipeline_parallel %lld are not the "
+                          "replica's %lld GPUs",
+                          (long long)e->tensor_parallel, (long long)e->pipeline_parallel,
+                          (long long)d->gpus);
+    return false;
+}
+
 static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)
 {
+    bool has_drafts = e->speculation.at.node != NULL;
     return (struct nf_llm_engine){
         .max_sequences = (unsigned)e->max_sequences,
         .max_batched_tokens = (unsigned)e->max_batched_tokens,
@@ -199,6 +222,11 @@ static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)
         .kv_memory = e->kv_memory,
         .prefix_caching = e->prefix_caching,
         .by_priority = e->scheduling == 1,
+        .stages = (unsigned)e->pipeline_parallel,
+        .expert_parallel = e->expert_parallel,
+        .draft_tokens = has_drafts ? (unsigned)e->speculation.tokens : 0,
+        .draft_acceptance = has_drafts ? e->speculation.acceptance : 0,
+        .draft_cost = has_drafts ? e->speculation.draft_cost : 0,
         .kv_blocks = e->kv_blocks == NF_INT_ABSENT ? 0 : (uint64_t)e->kv_blocks,
         .step_overhead_s = e->step_overhead,
         .sequence_overhead_s = e->sequence_overhead,
@@ -361,6 +389,9 @@ static bool prepare(struct nf__build *b, struct nf__group *g, size_t which,
             "`nearfar catalog devices` tells which have one",
             "device %s has no calibration profile, which language models need",
             g->device->name);
+        return false;
+    }
+    if (m->kind == NF_MODEL_LLM && !settle_layout(b, d)) {
         return false;
     }
     bool ok = cost_of(m, &(struct nf_host){g->device, c, 1}, d, out, why, sizeof why);

@@ -93,11 +93,20 @@ struct nf_queue_decl {
     int when_full;
 };
 
+/* Guessed tokens that an iteration checks. */
+struct nf_speculation_decl {
+    struct nf_object at;
+    int64_t tokens;
+    double acceptance, draft_cost;
+};
+
 struct nf_engine_decl {
     struct nf_object at;
     int64_t max_sequences, max_batched_tokens, block_tokens, kv_blocks;
     double kv_memory, step_overhead, sequence_overhead, request_overhead;
-    bool prefix_caching;
+    int64_t tensor_parallel, pipeline_parallel;
+    bool expert_parallel, prefix_caching;
+    struct nf_speculation_decl speculation;
     int scheduling; /* 0: first come first served, 1: by priority */
 };
 
@@ -316,6 +325,7 @@ extern const struct nf_table nf_table_name;
 extern const struct nf_table nf_table_model;
 extern const struct nf_table nf_table_batching;
 extern const struct nf_table nf_table_host, nf_table_generate;
+extern const struct nf_table nf_table_engine;
 extern const struct nf_table nf_table_edge;
 extern const struct nf_table nf_table_cloud;
 extern const struct nf_table nf_table_maas;

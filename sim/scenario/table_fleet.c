@@ -30,71 +30,6 @@ static const struct nf_table queue_table =
     NF_TABLE("queue", "Where requests wait, first come first served.",
              struct nf_queue_decl, queue_fields);
 
-static const char *const schedulings[] = {"fcfs", "priority", NULL};
-#define AT(member) .offset = offsetof(struct nf_engine_decl, member)
-static const struct nf_field engine_fields[] = {
-    {.key = "max_sequences",
-     INTEGER(1, 1e6),
-     AT(max_sequences),
-     .fallback = "256",
-     .help = "Most requests that run at once on one replica."},
-    {.key = "max_batched_tokens",
-     INTEGER(1, 1e7),
-     AT(max_batched_tokens),
-     .fallback = "8192",
-     .help = "Most tokens of one iteration; longer prompts are computed in chunks."},
-    {.key = "block_tokens",
-     INTEGER(1, 4096),
-     AT(block_tokens),
-     .fallback = "16",
-     .help = "Tokens of one block of the key-value cache."},
-    {.key = "kv_memory",
-     NUMBER(NF_DIM_FRACTION, 0, 1),
-     .flags = NF_ABOVE_LOW,
-     AT(kv_memory),
-     .fallback = "90%",
-     .help = "Share of device memory for weights and key-value cache."},
-    {.key = "kv_blocks",
-     INTEGER(1, 1e12),
-     AT(kv_blocks),
-     .example = "4000",
-     .help =
-         "Blocks of the key-value cache of one replica; from the memory when not given."},
-    {.key = "prefix_caching",
-     .kind = NF_FIELD_BOOL,
-     AT(prefix_caching),
-     .fallback = "false",
-     .help =
-         "Blocks keep their contents until they are needed: a prompt that begins like "
-         "an earlier one of a trace with hash_ids is computed from there on only."},
-    {.key = "scheduling",
-     .kind = NF_FIELD_WORD,
-     .words = schedulings,
-     AT(scheduling),
-     .fallback = "fcfs",
-     .help = "First come first served, or by the classes' priority: 1 first, classes "
-             "without one last."},
-    {.key = "step_overhead",
-     SECONDS,
-     AT(step_overhead),
-     .fallback = "0.3ms",
-     .help = "Host time of one iteration."},
-    {.key = "sequence_overhead",
-     SECONDS,
-     AT(sequence_overhead),
-     .fallback = "20us",
-     .help = "Host time of one sampled token."},
-    {.key = "request_overhead",
-     SECONDS,
-     AT(request_overhead),
-     .fallback = "10ms",
-     .help = "Front end's time of one request, before its first token."},
-};
-#undef AT
-static const struct nf_table engine_table =
-    NF_TABLE("engine", "The language model engine (defaults of vLLM V1 servers).",
-             struct nf_engine_decl, engine_fields);
-
 #define SHARED_FIELDS                                                                    \
     {.key = "models",                                                                    \
      .kind = NF_FIELD_LIST,                                                              \
@@ -129,7 +64,7 @@ static const struct nf_table engine_table =
          .fallback = "{}",                                                               \
          .help = "Where requests wait."},                                                \
     {                                                                                    \
-        .key = "engine", SUBTABLE(engine_table), AT(engine),                             \
+        .key = "engine", SUBTABLE(nf_table_engine), AT(engine),                          \
         .help = "The language model engine (language models only)."                      \
     }
 
