@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/run_summary.h"
+#include "perf/calibration.h"
 
 static void add_estimate(struct nf_json *j, const char *key, struct nf_estimate e)
 {
@@ -46,6 +47,25 @@ static void add_class(struct nf_json *j, const struct nf_report *r,
     nf_json_end(j);
 }
 
+/* What the calibration profile was not fitted to; nothing where it states no range. */
+static void add_outside(struct nf_json *j, const struct nf_group_report *g)
+{
+    if (isnan(g->outside_range.value)) {
+        return;
+    }
+    nf_json_object(j, "outside_range");
+    add_estimate(j, "count", g->outside_range);
+    add_estimate(j, "share", g->outside_share);
+    nf_json_array(j, "operations");
+    for (int i = 0; i < NF_OUTSIDE_KINDS; i++) {
+        if (g->outside_kinds >> i & 1) {
+            nf_json_string(j, NULL, nf_outside_names[i]);
+        }
+    }
+    nf_json_end(j);
+    nf_json_end(j);
+}
+
 static void add_group(struct nf_json *j, const struct nf_group_report *g)
 {
     nf_json_object(j, g->name);
@@ -60,6 +80,7 @@ static void add_group(struct nf_json *j, const struct nf_group_report *g)
     if (!isnan(g->prefix_hit_rate.value)) {
         add_estimate(j, "prefix_hit_rate", g->prefix_hit_rate);
     }
+    add_outside(j, g);
     add_estimate(j, "replicas_mean", g->replicas_mean);
     add_estimate(j, "replicas_max", g->replicas_max);
     add_estimate(j, "gpu_hours", g->gpu_hours);

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "cli/columns.h"
+#include "perf/calibration.h"
 
 /* ---- numbers ---- */
 
@@ -173,6 +174,37 @@ static void add_prefix_hits(const struct nf_report *r, struct nf_arena *arena,
     }
 }
 
+/* A share that is not nothing is never printed as nothing. */
+static const char *share_text(double share, struct nf_arena *arena)
+{
+    return share < 0.0005 ? "less than 0.1 %"
+                          : nf_arena_printf(arena, "%.1f %%", 100 * share);
+}
+
+static void add_outside(const struct nf_report *r, struct nf_arena *arena,
+                        struct nf_text *out)
+{
+    for (size_t i = 0; i < r->group_count; i++) {
+        const struct nf_group_report *g = &r->groups[i];
+        const char *between = " ";
+        if (!(g->outside_range.value > 0)) {
+            continue;
+        }
+        nf_text_printf(
+            out,
+            "  warning: %s: %s of its iterations or batches lie outside what its "
+            "calibration was fitted to:",
+            g->name, share_text(g->outside_share.value, arena));
+        for (int k = 0; k < NF_OUTSIDE_KINDS; k++) {
+            if (g->outside_kinds >> k & 1) {
+                nf_text_printf(out, "%s%s", between, nf_outside_names[k]);
+                between = ", ";
+            }
+        }
+        nf_text_add(out, "\n");
+    }
+}
+
 static void add_stations(const struct nf_report *r, struct nf_arena *arena,
                          struct nf_text *out)
 {
@@ -218,6 +250,7 @@ static void add_stations(const struct nf_report *r, struct nf_arena *arena,
                     : "\n");
     nf_columns_print(&t, 2, out);
     add_prefix_hits(r, arena, out);
+    add_outside(r, arena, out);
     nf_text_add(out, "\n");
 }
 

@@ -169,6 +169,9 @@ static void begin_batch(struct nf_world *w, struct nf_station *s, uint32_t list,
         first, count, at.replica, at.gpu, NF_NONE, nf_time_of_s(cost->finish_s * count)};
     s->iterations++;
     s->batched += count;
+    unsigned outside = nf_dnn_outside(cost, count);
+    s->outside += outside != 0;
+    s->outside_kinds |= outside;
     occupy(w, s, at);
     nf_time ready = pass(&gpu->host_free, w->now, cost->prepare_s * count);
     ready = pass(&gpu->copy_free, ready, cost->copy_s * count);

@@ -324,6 +324,16 @@ static void plan_admission(struct nf_world *w, struct nf_station *s,
     }
 }
 
+/* Step number `step` of the run lies outside the profile's range. */
+static void note_outside(struct nf_llm_engine_state *e, uint32_t step)
+{
+    if (e->run_short == step) {
+        e->run_short++;
+    } else if (e->run_long > step) {
+        e->run_long = step;
+    }
+}
+
 /* Prices decode-only steps until one finishes a sequence, runs out of blocks or the run is long enough. */
 static void price_run(struct nf_world *w, struct nf_llm_engine_state *e,
                       struct nf_llm_batch *b)
@@ -341,7 +351,11 @@ static void price_run(struct nf_world *w, struct nf_llm_engine_state *e,
             break;
         }
         free_blocks -= need;
-        at += nf_time_of_s(nf_llm_step_s(e->cost, b));
+        unsigned outside;
+        at += nf_time_of_s(nf_llm_priced_s(e->cost, b, &outside));
+        if (outside != 0) {
+            note_outside(e, steps);
+        }
         e->run_end[steps++] = at;
         b->decode_context += e->decode_count;
     }
@@ -355,6 +369,8 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
     uint32_t budget = 0;
     e->chunk_count = 0;
     e->run_steps = 0;
+    e->run_short = e->run_kinds = 0;
+    e->run_long = NF_RUN_STEPS;
     if (!plan_running(w, s, e, &b, &budget)) {
         plan_admission(w, s, e, &b, budget);
     }
@@ -366,8 +382,10 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
     if (e->chunk_count == 0) {
         price_run(w, e, &b);
     } else {
-        e->run_end[0] = w->now + nf_time_of_s(nf_llm_step_s(e->cost, &b));
+        e->run_end[0] =
+            w->now + nf_time_of_s(nf_llm_priced_s(e->cost, &b, &e->run_kinds));
         e->run_steps = 1;
+        e->run_short = e->run_kinds != 0;
     }
     NF_ASSERT(e->run_steps > 0);
     nf__llm_set_busy(w, s, replica, true);
@@ -460,6 +478,30 @@ static void remove_aborted(struct nf_world *w, struct nf_station *s,
     }
 }
 
+static unsigned kinds_of_step(const struct nf_llm_engine_state *e, uint32_t step)
+{
+    unsigned outside;
+    struct nf_llm_batch b = {.decode_sequences = e->decode_count,
+                             .sampled = e->decode_count,
+                             .decode_context =
+                                 e->decode_context + (uint64_t)step * e->decode_count};
+    (void)nf_llm_priced_s(e->cost, &b, &outside);
+    return outside;
+}
+
+/* Before the run's tokens are taken over. Decode attention only grows, so that its first and last step tell what lies outside. */
+static void count_outside(struct nf_station *s, const struct nf_llm_engine_state *e)
+{
+    uint32_t n = e->run_steps;
+    if (e->run_short == 0 && e->run_long >= n) {
+        return;
+    }
+    s->outside += n < e->run_short ? n : e->run_short;
+    s->outside += n > e->run_long ? n - e->run_long : 0;
+    s->outside_kinds |=
+        e->chunk_count > 0 ? e->run_kinds : kinds_of_step(e, 0) | kinds_of_step(e, n - 1);
+}
+
 void nf__llm_plain_step_end(struct nf_world *w, struct nf_station *s, uint32_t replica,
                             uint32_t generation)
 {
@@ -471,6 +513,7 @@ void nf__llm_plain_step_end(struct nf_world *w, struct nf_station *s, uint32_t r
     e->is_closing = true;
     s->iterations += e->run_steps;
     s->batched += (uint64_t)e->run_steps * e->decode_count + e->chunk_count;
+    count_outside(s, e);
     for (uint32_t i = 0; i < e->run_steps; i++) {
         e->free_blocks -= e->phase[e->clock % e->cost->block_tokens];
         e->decode_context += e->decode_count;

@@ -41,9 +41,9 @@ static struct nf_llm_batch batch_of(const struct nf_llm_plan *plan)
 
 /* When an iteration that starts now leaves the last stage. No later one overtakes it. */
 static nf_time through_stages(struct nf_llm_planned *e, const struct nf_llm_cost *c,
-                              const struct nf_llm_batch *b, nf_time now)
+                              const struct nf_llm_batch *b, uint32_t slot, nf_time now)
 {
-    nf_time whole = nf_time_of_s(nf_llm_step_s(c, b));
+    nf_time whole = nf_time_of_s(nf_llm_priced_s(c, b, &e->outside[slot]));
     if (e->stages == 1) {
         e->stage_free[0] = now + whole;
         return now + whole;
@@ -90,7 +90,7 @@ static void plan(struct nf_world *w, struct nf_station *s, uint32_t replica)
         }
         start_new(w, s, e, p);
         struct nf_llm_batch b = batch_of(p);
-        nf_time end = through_stages(e, c, &b, w->now);
+        nf_time end = through_stages(e, c, &b, slot, w->now);
         e->under_way++;
         nf__schedule(w, end, NF_EV_STEP_END, s->index, nf__replica_arg(replica, slot));
     }
@@ -206,6 +206,8 @@ void nf__llm_planned_step_end(struct nf_world *w, struct nf_station *s, uint32_t
     e->is_closing = true;
     s->iterations++;
     s->batched += done->count;
+    s->outside += e->outside[what] != 0;
+    s->outside_kinds |= e->outside[what];
     for (uint32_t i = 0; i < done->count; i++) {
         finish_share(w, s, e, &done->shares[i]);
     }
@@ -250,6 +252,7 @@ void nf__llm_planned_init(struct nf_world *w, struct nf_station *s, uint32_t rep
                                              .by_priority = c->by_priority,
                                              .has_prefix_cache = c->has_prefix_cache});
     e->plans = NF_NEW_ARRAY(w->arena, e->stages, struct nf_llm_plan);
+    e->outside = NF_NEW_ARRAY(w->arena, e->stages, unsigned);
     e->stage_free = NF_NEW_ARRAY(w->arena, e->stages, nf_time);
     s->replicas[replica].planned = e;
 }

@@ -296,6 +296,16 @@ static void compare_with_expected(const struct nf_row *expected, size_t n,
     }
 }
 
+/* A range that decode attention leaves at both ends: contexts of 100 to 1000 tokens are inside. */
+static void state_range(struct nf_llm_cost *c)
+{
+    c->has_range = true;
+    c->products.high = c->head.high = UINT32_MAX;
+    c->prefill_span.high_s = 1;
+    c->decode_span =
+        (struct nf_llm_span){100 * c->decode_context_s, 1000 * c->decode_context_s};
+}
+
 /* Tight memory (preemptions), time-outs (aborts) and three replicas: rows must agree to the nanosecond, also with those of the general
  * scheduler. */
 Test(llm_world, runs_of_steps_equal_single_steps_and_planned_ones)
@@ -315,6 +325,7 @@ Test(llm_world, runs_of_steps_equal_single_steps_and_planned_ones)
         uint64_t seed = 104729 + c;
         random_load(rows, 600, seed, cases[c].gap_us);
         f.hostings[0].llm = nf_fixture_llm(cases[c].blocks, 16, 256);
+        state_range(&f.hostings[0].llm);
         f.spec.gateway.timeout = cases[c].timeout;
         f.stations[0].replicas_max = f.stations[0].replicas_initial = c == 4 ? 3 : 1;
         nf_fixture_arrivals(&f, 0, rows, 600);
@@ -323,6 +334,10 @@ Test(llm_world, runs_of_steps_equal_single_steps_and_planned_ones)
         uint64_t steps = out.stations[0].iterations;
         uint64_t preemptions = out.stations[0].preemptions;
         uint64_t events = out.events;
+        double outside = out.stations[0].outside_range;
+        unsigned kinds = out.stations[0].outside_kinds;
+        cr_assert(outside > 0 && outside < (double)steps, "%g of %lu", outside,
+                  (unsigned long)steps);
         memcpy(expected, f.rows, sizeof(expected));
         nf_outcome_fini(&out);
         f.spec.llm_planned = true;
@@ -331,6 +346,8 @@ Test(llm_world, runs_of_steps_equal_single_steps_and_planned_ones)
         compare_with_expected(expected, 600, "planned", c, seed);
         cr_assert_eq(out.stations[0].iterations, steps);
         cr_assert_eq(out.stations[0].preemptions, preemptions);
+        cr_assert_eq(out.stations[0].outside_range, outside);
+        cr_assert_eq(out.stations[0].outside_kinds, kinds);
         nf_outcome_fini(&out);
         f.spec.llm_planned = false;
         f.spec.llm_run_steps = 0;
@@ -342,6 +359,9 @@ Test(llm_world, runs_of_steps_equal_single_steps_and_planned_ones)
         cr_assert_eq(f.row_count, 600);
         cr_assert_eq(out.stations[0].iterations, steps);
         cr_assert_eq(out.stations[0].preemptions, preemptions);
+        cr_assert_eq(out.stations[0].outside_range, outside, "case %zu: %g, not %g", c,
+                     out.stations[0].outside_range, outside);
+        cr_assert_eq(out.stations[0].outside_kinds, kinds);
         compare_with_expected(expected, 600, "runs", c, seed);
         cr_assert(out.events < events);
         cr_assert(c != 1 || preemptions > 0);

@@ -94,6 +94,7 @@ void nf__meters_start(struct nf_world *w)
         s->expired = 0;
         s->arrivals = s->rejections = s->started = 0;
         s->preemptions = s->iterations = s->batched = s->cold_starts = 0;
+        s->outside = s->outside_kinds = 0;
         s->sojourn_ns = s->wait_ns = 0;
         s->inside_before = s->waiting.level + s->in_service.level;
         s->window_before = inside_time(w, i);
@@ -188,6 +189,19 @@ static void station_cost(struct nf_world *w, struct nf_station *s,
     }
 }
 
+/* Does a profile that prices the station's work state its valid range? */
+static bool has_range(const struct nf_station_spec *spec)
+{
+    for (size_t i = 0; i < spec->hosting_count; i++) {
+        const struct nf_hosting *h = &spec->hostings[i];
+        if ((spec->kind == NF_STATION_LLM && h->llm.has_range) ||
+            (spec->kind == NF_STATION_BATCH && h->dnn.has_range)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void station_finish(struct nf_world *w, struct nf_station *s,
                            struct nf_station_outcome *o)
 {
@@ -213,6 +227,8 @@ static void station_finish(struct nf_world *w, struct nf_station *s,
     o->rejections = s->rejections;
     o->preemptions = s->preemptions;
     o->iterations = s->iterations;
+    o->outside_range = has_range(s->spec) ? (double)s->outside : (double)NAN;
+    o->outside_kinds = s->outside_kinds;
     uint64_t asked, hit;
     o->prefix_hit_rate = nf__llm_prefix_tokens(s, &asked, &hit)
                              ? ratio((double)hit, (double)asked)

@@ -83,6 +83,9 @@ struct nf_station_outcome {
         prefix_hit_rate; /* share of the prompts' tokens that the prefix cache had; NAN without one */
     uint64_t cold_starts;
     uint64_t arrivals, rejections, departures, preemptions, iterations;
+    /* Iterations or batches with an operation outside the valid range of the profile that priced them; NAN: it states none. */
+    double outside_range;
+    unsigned outside_kinds; /* enum nf_outside, of all of them */
     double energy_kwh;
     double little_gap; /* L - lambda W relative to L: 0 up to edge effects */
     double cost_usd;

@@ -193,6 +193,9 @@ struct nf_llm_engine_state {
     uint32_t chunk_count, chunk_cap;
     nf_time run_end[NF_RUN_STEPS];
     uint32_t run_steps; /* steps under way; 0: idle */
+    /* Of these, the first `run_short` and those from `run_long` on are outside the profile's range: times of a run only grow. */
+    uint32_t run_short, run_long;
+    unsigned run_kinds; /* of a step with chunks */
     bool
         is_closing; /* inside the end of a step: the next one is planned when it is over */
     uint32_t aborted; /* zombies among the running, to be removed at the step's end */
@@ -202,6 +205,7 @@ struct nf_llm_engine_state {
 struct nf_llm_planned {
     struct nf_llm_scheduler scheduler;
     struct nf_llm_plan *plans; /* one a stage */
+    unsigned *outside;         /* of each, what the profile does not cover */
     uint32_t stages, oldest, under_way;
     nf_time *stage_free; /* when each stage has done all that it was given */
     bool is_closing;
@@ -279,6 +283,8 @@ struct nf_station {
     /* meters, from the end of the warm-up */
     struct nf_timeavg capacity_level, ready_level, billed_level;
     uint64_t rejections, preemptions, iterations, batched, cold_starts;
+    uint64_t outside; /* iterations or batches that the profile does not cover ... */
+    unsigned outside_kinds; /* ... and in which way */
     int64_t inside_before;  /* when the meters started */
     uint64_t window_before; /* modulo 2^64: see meters.c */
     uint32_t replicas_max_seen;

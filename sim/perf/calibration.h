@@ -104,6 +104,36 @@ struct nf_calibration {
     double mixed_factor; /* mu: decode attention inside a step that also prefills */
 };
 
+/* A profile holds for operations that take as long as those that it was fitted to, and this much less or more. */
+#define NF_RANGE_MARGIN 0.1
+
+/* Work outside that range, one bit each; 0: none. What states no range is never outside. */
+enum nf_outside {
+    NF_OUTSIDE_LAYERS_SHORT = 1 << 0, /* products, passes and all-reduces, by tokens */
+    NF_OUTSIDE_LAYERS_LONG = 1 << 1,
+    NF_OUTSIDE_HEAD_SHORT = 1 << 2,
+    NF_OUTSIDE_HEAD_LONG = 1 << 3,
+    NF_OUTSIDE_PREFILL_SHORT = 1 << 4,
+    NF_OUTSIDE_PREFILL_LONG = 1 << 5,
+    NF_OUTSIDE_DECODE_SHORT = 1 << 6,
+    NF_OUTSIDE_DECODE_LONG = 1 << 7,
+    NF_OUTSIDE_BATCH_SHORT = 1 << 8, /* of a network, or a generated picture's block */
+    NF_OUTSIDE_BATCH_LONG = 1 << 9
+};
+enum { NF_OUTSIDE_KINDS = 10 };
+extern const char
+    *const nf_outside_names[NF_OUTSIDE_KINDS]; /* "decode attention longer" */
+
+static inline bool nf_is_shorter(double seconds, double shortest_s)
+{
+    return seconds * (1 + NF_RANGE_MARGIN) < shortest_s;
+}
+
+static inline bool nf_is_longer(double seconds, double longest_s)
+{
+    return longest_s > 0 && seconds > longest_s * (1 + NF_RANGE_MARGIN);
+}
+
 /* Where work runs: devices of one kind that share it, and what was measured on one of them. */
 /* The all-reduce of 2, 4 or 8 ranks; NULL for another number. */
 static inline const struct nf_allreduce *

@@ -177,6 +177,12 @@ bool nf_diffusion_prepare(struct nf_diffusion_cost *cost,
     if (j->offload && link > 0) {
         cost->load_s = (m->weight_bytes / devices + m->text_weight_bytes) / link;
     }
+    const struct nf_curve *products = &k->gemm[nf_device_half(d)];
+    cost->has_range = m->layers > 0 && products->longest_s > 0;
+    cost->is_longer =
+        cost->has_range &&
+        nf_is_longer(matrices_s(m, host, cost->tokens / devices) / m->layers,
+                     products->longest_s);
     cost->total_s = cost->text_s + cost->load_s + cost->denoise_s + cost->decode_s;
     if (k->provenance > cost->provenance) {
         cost->provenance = k->provenance;

@@ -51,6 +51,8 @@ struct nf_diffusion_cost {
     double weight_bytes, memory_bytes; /* of one device */
     unsigned devices;
     enum nf_provenance provenance;
+    bool has_range,
+        is_longer; /* its products take longer than those that the profile was fitted to */
 };
 
 /* Tokens and memory of each of the host's devices; no profile is needed. False, with a sentence in `why` (cap bytes), when the job does not

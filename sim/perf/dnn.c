@@ -1,5 +1,6 @@
 #include "perf/dnn.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,22 @@ static bool check_memory(const struct nf_dnn_model *m, const struct nf_device *d
     return false;
 }
 
+/* The operation model holds for engines that take as long as those that it was fitted to. */
+static void mark_range(struct nf_dnn_cost *cost, const struct nf_curve *g)
+{
+    cost->has_range = g->longest_s > 0;
+    cost->inside_high = UINT_MAX;
+    for (unsigned n = 1; n <= cost->batch && cost->has_range; n++) {
+        double t = nf_dnn_batch_s(cost, n);
+        if (nf_is_shorter(t, g->shortest_s)) {
+            cost->inside_low = n + 1;
+        }
+        if (nf_is_longer(t, g->longest_s) && n <= cost->inside_high) {
+            cost->inside_high = n - 1;
+        }
+    }
+}
+
 bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
                     const struct nf_host *host, unsigned max_batch, char *why, size_t cap)
 {
@@ -132,10 +149,12 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
     struct line line = {0, 0};
     double copy = copy_s(model, host);
     enum nf_provenance provenance = NF_DERIVED;
+    bool is_modelled = false;
     if (k && k->latency_s > 0 && k->throughput > 0) {
         line = line_of_anchors(k, latency_on_gpu_s(k, copy));
         provenance = k->provenance;
     } else if (line_of_model(&line, model, host, max_batch)) {
+        is_modelled = true;
         if (k) {
             double scale = scale_of_anchor(k, &line, max_batch, copy);
             line.fixed_s *= scale;
@@ -162,5 +181,8 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
                                  .is_padded = model->law == NF_BATCH_PADDED,
                                  .weight_bytes = model->weight_bytes,
                                  .provenance = provenance};
+    if (is_modelled) {
+        mark_range(cost, &host->calibration->network);
+    }
     return true;
 }

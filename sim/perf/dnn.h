@@ -59,7 +59,19 @@ struct nf_dnn_cost {
     bool is_padded;
     double weight_bytes;
     enum nf_provenance provenance;
+    /* Batches between these sizes are inside the profile's valid range; has_range false: it states none, or anchors alone decide. */
+    bool has_range;
+    unsigned inside_low, inside_high;
 };
+
+/* What of a batch of `samples` lies outside the profile's valid range (enum nf_outside). */
+static inline unsigned nf_dnn_outside(const struct nf_dnn_cost *c, unsigned samples)
+{
+    return !c->has_range              ? 0
+           : samples < c->inside_low  ? NF_OUTSIDE_BATCH_SHORT
+           : samples > c->inside_high ? NF_OUTSIDE_BATCH_LONG
+                                      : 0;
+}
 
 /* Fills `cost`. Where the host has no calibration, anchors must do.
  * False, with a sentence in `why` (cap bytes), when the model does not fit the device's

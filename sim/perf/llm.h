@@ -80,6 +80,12 @@ enum {
 };
 struct nf_llm_rows {
     double s[NF_ROWS_POINTS];
+    uint32_t low, high; /* rows for which every operation is inside its valid range */
+};
+
+/* Times of all layers between which an attention is inside its valid range. */
+struct nf_llm_span {
+    double low_s, high_s;
 };
 
 /* All times are already multiplied by the number of layers and divided among the ranks. */
@@ -96,6 +102,8 @@ struct nf_llm_cost {
     double decode_doubling_s; /* for each doubling of the mean length beyond 256 */
     double mixed_factor;
     struct nf_pnorm prefill_norm, decode_norm;
+    struct nf_llm_span prefill_span, decode_span;
+    bool has_range; /* of any class: else nothing is ever outside */
 
     double weight_bytes;       /* of the whole model, all ranks: what start-up loads */
     double kv_bytes_per_token; /* per rank */
@@ -130,6 +138,10 @@ bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
 
 /* Seconds of one iteration. Requires prefill_tokens + decode_sequences > 0. */
 double nf_llm_step_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);
+
+/* The same, and what of it lies outside the profile's valid range (enum nf_outside; a nanosecond more). */
+double nf_llm_priced_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch,
+                       unsigned *outside);
 
 /* The part of it that only the last pipeline stage has: the head. */
 double nf_llm_head_s(const struct nf_llm_cost *cost, const struct nf_llm_batch *batch);

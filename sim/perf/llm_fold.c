@@ -82,6 +82,36 @@ static double touched(double m, const struct product *p)
                                 : p->experts;
 }
 
+/* One operation of `rows_at(point)` rows takes `seconds`; it was fitted to times between these. */
+static void mark_range(struct nf_llm_rows *rows, int point, double seconds,
+                       double shortest_s, double longest_s)
+{
+    uint32_t n = rows_at(point);
+    if (nf_is_shorter(seconds, shortest_s) && n >= rows->low) {
+        rows->low = n + 1;
+    }
+    if (nf_is_longer(seconds, longest_s) && n <= rows->high) {
+        rows->high = n - 1;
+    }
+}
+
+static struct nf_llm_span span_of(const struct nf_curve *c, double layers, double t0_s)
+{
+    return (struct nf_llm_span){
+        c->shortest_s > 0 ? layers * (c->shortest_s / (1 + NF_RANGE_MARGIN) - t0_s) : 0,
+        c->longest_s > 0 ? layers * (c->longest_s * (1 + NF_RANGE_MARGIN) - t0_s)
+                         : (double)INFINITY};
+}
+
+static bool states_range(const struct nf_calibration *k)
+{
+    double longest = fmax(k->prefill_attention.longest_s, k->decode_attention.longest_s);
+    for (int p = 0; p < NF_PRECISIONS; p++) {
+        longest = fmax(longest, k->gemm[p].longest_s);
+    }
+    return longest > 0;
+}
+
 /* Adds the products x[m, in] W[in, out] at every point of the table. */
 static void add_product(struct nf_llm_rows *rows, const struct nf_curve *c,
                         const struct nf_silicon *s, const struct product *p)
@@ -93,7 +123,9 @@ static void add_product(struct nf_llm_rows *rows, const struct nf_curve *c,
                                   .k = p->in,
                                   .matrices = touched(m, p),
                                   .weight_bytes = p->weight_bytes};
-        rows->s[i] += p->times * nf_gemm_s(c, s, &g);
+        double one = nf_gemm_s(c, s, &g);
+        mark_range(rows, i, one, c->shortest_s, c->longest_s);
+        rows->s[i] += p->times * one;
     }
 }
 
@@ -103,7 +135,9 @@ static void add_quantize(struct nf_llm_rows *rows, const struct nf_calibration *
 {
     for (int i = 1; i < NF_ROWS_POINTS; i++) {
         double bytes = 3 * rows_at(i) * p->used * p->in;
-        rows->s[i] += p->times * nf_pass_s(&cal->quantize, s, bytes);
+        double one = nf_pass_s(&cal->quantize, s, bytes);
+        mark_range(rows, i, one, cal->quantize.shortest_s, cal->quantize.longest_s);
+        rows->s[i] += p->times * one;
     }
 }
 
@@ -266,6 +300,8 @@ static void fold_attention(struct fold *f)
     o->decode_doubling_s = layers * dec->doubling_s;
     nf_pnorm_init(&o->decode_norm, dec->p);
     o->mixed_factor = f->cal->mixed_factor;
+    o->prefill_span = span_of(pre, layers, 0);
+    o->decode_span = span_of(dec, layers, dec->t0_s); /* priced without its start-up */
 }
 
 /* Element-wise bytes a token, 16-bit: add + norm reads and writes hidden state and residual; the rotary embedding
@@ -290,6 +326,12 @@ static void fold_elementwise(struct fold *f)
     }
     f->out->step_s += layers * passes * e->t0_s;
     f->out->token_s += layers * 2 * values / (e->em * f->device->bandwidth);
+    double most = fmax(8.0 * a->hidden, 6.0 * a->ffn / f->ranks * copies); /* one pass */
+    struct nf_silicon s = nf_silicon_of(f->device, nf_device_half(f->device));
+    for (int i = 1; i < NF_ROWS_POINTS; i++) {
+        mark_range(&f->out->products, i, nf_pass_s(e, &s, most * rows_at(i)),
+                   e->shortest_s, e->longest_s);
+    }
 }
 
 /* Experts on n ranks: a rank sends its m/n tokens to the ranks of their experts, n (1 - (1 - 1/n)^k) of them on average, in the weights'
@@ -319,8 +361,9 @@ static void fold_exchanges(struct fold *f, unsigned stages)
         if (f->ranks > 1) {
             const struct nf_allreduce *r =
                 &f->cal->allreduce[nf__llm_ranks_log2(f->ranks) - 1];
-            f->out->products.s[i] +=
-                (layers * ALLREDUCES - routed) * nf_allreduce_s(r, f->ranks, bytes);
+            double one = nf_allreduce_s(r, f->ranks, bytes);
+            mark_range(&f->out->products, i, one, r->shortest_s, r->longest_s);
+            f->out->products.s[i] += (layers * ALLREDUCES - routed) * one;
         }
         if (f->ranks > 1 && routed > 0) {
             f->out->products.s[i] += routed * all_to_all_s(f, rows_at(i));
@@ -344,6 +387,8 @@ void nf__llm_fold(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
                      .kv_heads = ceil((double)arch->kv_heads / ranks),
                      .expert_parallel = engine->expert_parallel && ranks > 1,
                      .out = cost};
+    cost->products.high = cost->head.high = UINT32_MAX;
+    cost->has_range = states_range(host->calibration);
     fold_gemms(&f);
     fold_attention(&f);
     fold_elementwise(&f);

@@ -82,24 +82,56 @@ static double speculation_s(const struct nf_llm_cost *c, const struct nf_llm_bat
            c->draft_tokens * c->draft_cost * plain;
 }
 
-double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
+static unsigned rows_outside(const struct nf_llm_rows *t, uint32_t rows, unsigned shorter,
+                             unsigned longer)
+{
+    return rows < t->low ? shorter : rows > t->high ? longer : 0;
+}
+
+static unsigned span_outside(const struct nf_llm_span *x, double seconds,
+                             unsigned shorter, unsigned longer)
+{
+    return seconds < x->low_s ? shorter : seconds > x->high_s ? longer : 0;
+}
+
+double nf_llm_priced_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b,
+                       unsigned *outside)
 {
     NF_ASSERT(b->prefill_tokens + b->decode_sequences > 0);
-    double t = without_attention_s(
-        c, b->prefill_tokens + b->decode_sequences + b->draft_tokens, b->sampled);
+    uint32_t rows = b->prefill_tokens + b->decode_sequences + b->draft_tokens;
+    double t = without_attention_s(c, rows, b->sampled);
     double factor = 1;
+    unsigned out =
+        rows_outside(&c->products, rows, NF_OUTSIDE_LAYERS_SHORT, NF_OUTSIDE_LAYERS_LONG);
+    if (b->sampled > 0) {
+        out |= rows_outside(&c->head, b->sampled + b->draft_tokens, NF_OUTSIDE_HEAD_SHORT,
+                            NF_OUTSIDE_HEAD_LONG);
+    }
     if (b->draft_tokens > 0) {
         t += speculation_s(c, b);
     }
     if (b->prefill_tokens > 0) {
-        t += prefill_attention_s(c, b);
+        double attention = prefill_attention_s(c, b);
+        out |= span_outside(&c->prefill_span, attention, NF_OUTSIDE_PREFILL_SHORT,
+                            NF_OUTSIDE_PREFILL_LONG);
+        t += attention;
         factor = c->mixed_factor;
     } else {
         t += c->decode_t0_s;
     }
     if (b->decode_sequences > 0) {
-        t += factor * decode_attention_s(c, b->decode_sequences, b->draft_tokens,
-                                         (double)b->decode_context);
+        double attention = decode_attention_s(c, b->decode_sequences, b->draft_tokens,
+                                              (double)b->decode_context);
+        out |= span_outside(&c->decode_span, attention, NF_OUTSIDE_DECODE_SHORT,
+                            NF_OUTSIDE_DECODE_LONG);
+        t += factor * attention;
     }
+    *outside = c->has_range ? out : 0;
     return t;
+}
+
+double nf_llm_step_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b)
+{
+    unsigned ignored;
+    return nf_llm_priced_s(c, b, &ignored);
 }

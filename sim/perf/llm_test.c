@@ -123,6 +123,42 @@ Test(llm, decode_step_by_hand)
     cr_assert_float_eq(nf_llm_step_s(&c, &b), 49.520224e-6, 1e-15);
 }
 
+/* The step of above, whose layers have decode attention of 5.3 us, and products of 1.16 (4 x 4) to 1.497 us (4 x 16). */
+Test(llm, work_outside_the_valid_range_is_marked)
+{
+    static const struct {
+        double decode[2], products[2];
+        unsigned outside;
+    } cases[] = {
+        {{0, 0}, {0, 0}, 0},
+        {{1e-6, 5e-6}, {0.9e-6, 1.4e-6}, 0}, /* a tenth more is let pass */
+        {{1e-6, 4.8e-6}, {0.9e-6, 2e-6}, NF_OUTSIDE_DECODE_LONG},
+        {{5.9e-6, 9e-6}, {0.9e-6, 2e-6}, NF_OUTSIDE_DECODE_SHORT},
+        {{1e-6, 9e-6}, {1.3e-6, 2e-6}, NF_OUTSIDE_LAYERS_SHORT},
+        {{1e-6, 9e-6}, {0.5e-6, 1.3e-6}, NF_OUTSIDE_LAYERS_LONG | NF_OUTSIDE_HEAD_LONG},
+    };
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    struct nf_llm_engine e = toy_engine();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct nf_calibration k = toy_profile;
+        struct nf_llm_cost c;
+        unsigned outside = 77;
+        char why[400];
+        k.decode_attention.shortest_s = cases[i].decode[0];
+        k.decode_attention.longest_s = cases[i].decode[1];
+        k.gemm[NF_BF16].shortest_s = cases[i].products[0];
+        k.gemm[NF_BF16].longest_s = cases[i].products[1];
+        cr_assert(nf_llm_prepare(&c, &toy, &(struct nf_host){&toy_device, &k, 1}, &e, why,
+                                 sizeof why));
+        cr_assert_float_eq(nf_llm_priced_s(&c, &b, &outside), 49.520224e-6, 1e-15);
+        if (cases[i].outside == NF_OUTSIDE_DECODE_LONG ||
+            cases[i].outside == NF_OUTSIDE_DECODE_SHORT) {
+            outside &= ~(unsigned)NF_OUTSIDE_HEAD_LONG; /* its product takes 2.5 us */
+        }
+        cr_assert_eq(outside, cases[i].outside, "case %zu: %x", i, outside);
+    }
+}
+
 Test(llm, mixed_step_by_hand)
 {
     /* A chunk of 5 after 7, and the three decoding sequences: K = 7, A = 5 (7 + 2.5).

@@ -8,6 +8,18 @@ const char *const nf_copy_names[NF_COPIES + 1] = {
     "to_device", "to_host", "to_device_pageable", "to_host_pageable", NULL};
 const char *const nf_launch_names[NF_LAUNCHES + 1] = {"kernels", "graph", NULL};
 
+const char *const nf_outside_names[NF_OUTSIDE_KINDS] = {
+    "products, passes or all-reduces shorter",
+    "products, passes or all-reduces longer",
+    "output head shorter",
+    "output head longer",
+    "prefill attention shorter",
+    "prefill attention longer",
+    "decode attention shorter",
+    "decode attention longer",
+    "batches shorter",
+    "batches longer"};
+
 enum { TILE = 128, LONG_TILE = 256, FIRST_K = 1024 };
 
 static double pn(double a, double b, double p)

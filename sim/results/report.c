@@ -151,7 +151,7 @@ static const struct group_metric {
     GROUP_METRIC(wait_mean_s, PER_COPY),     GROUP_METRIC(sojourn_mean_s, PER_COPY),
     GROUP_METRIC(replicas_mean, PER_COPY),   GROUP_METRIC(gpu_hours, SUMMED),
     GROUP_METRIC(energy_kwh, SUMMED),        GROUP_METRIC(cost_usd, SUMMED),
-    GROUP_METRIC(prefix_hit_rate, PER_COPY),
+    GROUP_METRIC(prefix_hit_rate, PER_COPY), GROUP_METRIC(outside_range, SUMMED),
 #undef GROUP_METRIC
 };
 
@@ -178,6 +178,20 @@ static double group_double(const struct gather *g, const struct nf_outcome *o)
         return (double)NAN;
     }
     return g->metric->combine == SUMMED ? sum : sum / copies;
+}
+
+/* Of all iterations and batches of copies with a range; NAN when there was none. */
+static double group_outside_share(const struct gather *g, const struct nf_outcome *o)
+{
+    double outside = 0, all = 0;
+    for (size_t s = 0; s < g->spec->station_count; s++) {
+        const struct nf_station_outcome *x = &o->stations[s];
+        if (g->group_of[s] == g->ix && !isnan(x->outside_range)) {
+            outside += x->outside_range;
+            all += (double)x->iterations;
+        }
+    }
+    return all > 0 ? outside / all : (double)NAN;
 }
 
 static double group_cold_starts(const struct gather *g, const struct nf_outcome *o)
@@ -213,6 +227,7 @@ static void make_group(struct nf_group_report *r, struct gather *g,
         }
         for (size_t k = 0; k < g->n; k++) {
             r->is_saturated |= g->outcomes[k].stations[s].is_saturated;
+            r->outside_kinds |= g->outcomes[k].stations[s].outside_kinds;
         }
     }
     for (size_t i = 0; i < sizeof group_metrics / sizeof group_metrics[0]; i++) {
@@ -220,6 +235,7 @@ static void make_group(struct nf_group_report *r, struct gather *g,
         struct nf_estimate e = estimate(g, group_double);
         memcpy((char *)r + g->metric->to, &e, sizeof e);
     }
+    r->outside_share = estimate(g, group_outside_share);
     r->cold_starts = estimate(g, group_cold_starts);
     r->replicas_max = estimate(g, group_replicas_max);
 }

@@ -61,6 +61,10 @@ struct nf_group_report {
     struct nf_estimate wait_mean_s, sojourn_mean_s;
     struct nf_estimate replicas_mean, replicas_max;
     struct nf_estimate prefix_hit_rate; /* value NAN: no prefix cache */
+    /* Iterations or batches outside the valid range of the profile that priced them, all copies, and their share; value NAN: no range
+     * is stated. */
+    struct nf_estimate outside_range, outside_share;
+    unsigned outside_kinds; /* enum nf_outside, of all replications */
     struct nf_estimate gpu_hours, cold_starts, energy_kwh, cost_usd;
 };
 

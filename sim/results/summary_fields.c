@@ -79,6 +79,16 @@ static const struct nf_field station_fields[] = {
     ESTIMATE(nf_group_report, prefix_hit_rate,
              "share of the prompts' tokens that the prefix cache had; NaN without one",
              "1"),
+    ESTIMATE(
+        nf_group_report, outside_range,
+        "iterations or batches outside the valid range of the calibration profile, all "
+        "copies; NaN where none is stated",
+        "1"),
+    ESTIMATE(nf_group_report, outside_share,
+             "their share of all iterations or batches; NaN where no range is stated",
+             "1"),
+    {"outside_kinds", "which operations, one bit each: results/README.md", "1",
+     NF_FIELD_UNSIGNED, offsetof(struct nf_group_report, outside_kinds), false},
     ESTIMATE(nf_group_report, cold_starts, "replicas started, all copies", "1"),
     {"energy", "energy, all copies", "kWh", NF_FIELD_ESTIMATE,
      offsetof(struct nf_group_report, energy_kwh), false},

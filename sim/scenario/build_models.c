@@ -1,4 +1,5 @@
 /* Models, and what they cost on a device. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -245,7 +246,9 @@ static bool cost_of_pictures(const struct nf__model *m, const struct nf_host *ho
     *out = (struct nf_dnn_cost){.per_sample_s = cost.total_s,
                                 .batch = (unsigned)d->batching.max_size,
                                 .weight_bytes = cost.weight_bytes,
-                                .provenance = cost.provenance};
+                                .provenance = cost.provenance,
+                                .has_range = cost.has_range,
+                                .inside_high = cost.is_longer ? 0 : UINT_MAX};
     return true;
 }
 
