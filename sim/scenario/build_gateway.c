@@ -121,10 +121,11 @@ void nf__build_gateway(struct nf__build *b)
     /* lists of a policy that cannot be known are checked, too */
     if (d->policy == NF_POLICY_SPILLOVER || (d->policy < 0 && d->order.count > 0)) {
         fill_spillover(b, d, out);
-    } else if (d->policy == NF_POLICY_WEIGHTED ||
-               (d->policy < 0 && d->weights.count > 0)) {
+    }
+    if (d->policy == NF_POLICY_WEIGHTED || (d->policy < 0 && d->weights.count > 0)) {
         fill_weighted(b, d, out);
-    } else if (d->policy == NF_POLICY_DECISION_FRAMEWORK) {
+    }
+    if (d->policy == NF_POLICY_DECISION_FRAMEWORK) {
         out->edge_max_parameters = d->edge_max_parameters;
         out->edge_latency_s = d->edge_latency;
     }

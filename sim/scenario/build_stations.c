@@ -239,7 +239,6 @@ static void check_settings(struct nf__build *b, struct nf__group *g,
                                   "remove it", "\"%s\" is for %s; %s is another kind",
                                   settings[i].key, settings[i].what,
                                   first_known(b, g)->decl->at.name);
-            (void)nf_object_mark_wrong(&b->load, &d->at, "device");
         }
     }
     if (g->kind == NF_STATION_SERVERS && isnan(d->speed)) {

@@ -122,8 +122,8 @@ static void read_count(struct nf__build *b, struct nf_tokens_decl *t, const char
     if (!(out->mean >= 1) || out->mean > TOKENS_MAX) {
         (void)nf_object_error(&b->load, &t->at, key, NF_E_RANGE, NULL,
                               out->mean < 1
-                                  ? "%.6g tokens on average; a request has at least 1"
-                                  : "%.6g tokens on average; at most %d are simulated",
+                                  ? "%.12g tokens on average; a request has at least 1"
+                                  : "%.12g tokens on average; at most %d are simulated",
                               out->mean, TOKENS_MAX);
     }
 }

@@ -1,14 +1,10 @@
 #include "scenario/yaml.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <yaml.h>
 
-#include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "scenario/utf8.h"
 
@@ -278,35 +274,75 @@ static int compare_items(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-/* What a key given twice stands for may be in the other place: names in it are not all there are. */
-static void mark_partial(struct composer *c, struct nf_yaml_item *item)
-{
-    if (!item->value->is_partial) {
-        struct nf_yaml_node *copy = NF_NEW(c->arena, struct nf_yaml_node);
-        *copy = *item->value; /* an alias shares it */
-        copy->is_partial = true;
-        item->value = copy;
-    }
-}
+static void drop_duplicates(struct composer *c, struct nf_yaml_node *map, bool is_told);
 
-/* Move the items that repeat a key into map->repeated. */
-static void part_items(struct composer *c, struct nf_yaml_node *map, const bool *repeats,
-                       size_t repeated)
+static bool are_maps(struct nf_yaml_item *const *same, size_t count)
 {
-    size_t kept = 0;
-    map->repeated = NF_NEW_ARRAY(c->arena, repeated, struct nf_yaml_item);
-    for (size_t i = 0; i < map->count; i++) {
-        if (repeats[i]) {
-            map->repeated[map->repeated_count++] = map->items[i];
-        } else {
-            map->items[kept++] = map->items[i];
+    for (size_t i = 0; i < count; i++) {
+        if (same[i]->value->kind != NF_YAML_MAP) {
+            return false;
         }
     }
-    map->count = kept;
+    return true;
 }
 
-/* Tell every key given twice and keep its first value. Sorting keeps this from being quadratic. */
-static void drop_duplicates(struct composer *c, struct nf_yaml_node *map)
+/* A key given several times. Its maps become one with the entries of all: so the names in each are known, and what is wrong
+ * in each is told. Of other values the first counts, and a list may not be whole. True when they were joined. */
+static bool join_values(struct composer *c, struct nf_yaml_item *const *same,
+                        size_t count)
+{
+    struct nf_yaml_node *all = NF_NEW(c->arena, struct nf_yaml_node);
+    bool is_joined = are_maps(same, count);
+    size_t total = 0, n = 0;
+    *all = *same[0]->value; /* an alias shares it */
+    for (size_t i = 0; i < count && is_joined; i++) {
+        total += same[i]->value->count;
+        all->is_partial = all->is_partial || same[i]->value->is_partial;
+    }
+    if (is_joined) {
+        all->items = NF_NEW_ARRAY(c->arena, total, struct nf_yaml_item);
+        for (size_t i = 0; i < count; i++) {
+            const struct nf_yaml_node *from = same[i]->value;
+            if (from->count > 0) {
+                memcpy(all->items + n, from->items, from->count * sizeof *from->items);
+            }
+            n += from->count;
+        }
+        all->count = n;
+        drop_duplicates(c, all, true);
+    } else {
+        all->is_partial = true;
+    }
+    same[0]->value = all;
+    return is_joined;
+}
+
+static void tell_repeated(struct composer *c, struct nf_yaml_item *const *same,
+                          size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        (void)nf_diag_add(c->diags, NF_E_KEY, same[i]->place, NULL,
+                          nf_arena_printf(c->arena, "it was first given at line %d",
+                                          same[0]->place.line),
+                          "key \"%s\" is given twice", same[0]->key);
+    }
+}
+
+/* The first of the items counts; the others lose their value, and the caller takes them out of the map. */
+static void repeat_key(struct composer *c, struct nf_yaml_item *const *same, size_t count,
+                       struct nf_yaml_node *map)
+{
+    bool is_joined = join_values(c, same, count);
+    for (size_t i = 1; i < count; i++) {
+        if (!is_joined) {
+            map->repeated[map->repeated_count++] = *same[i];
+        }
+        same[i]->value = NULL;
+    }
+}
+
+/* Tell every key given twice, unless that follows from what is_told. Sorting keeps this from being quadratic. */
+static void drop_duplicates(struct composer *c, struct nf_yaml_node *map, bool is_told)
 {
     if (map->count < 2) {
         return;
@@ -316,29 +352,32 @@ static void drop_duplicates(struct composer *c, struct nf_yaml_node *map)
         sorted[i] = &map->items[i];
     }
     qsort(sorted, map->count, sizeof *sorted, compare_items);
-    bool *repeats = NULL;
-    size_t repeated = 0;
-    struct nf_yaml_item *first = sorted[0];
-    for (size_t i = 1; i < map->count; i++) {
-        if (strcmp(sorted[i]->key, first->key) != 0) {
-            first = sorted[i];
-            continue;
+    bool has_repeated = false;
+    for (size_t i = 0, end; i < map->count; i = end) {
+        end = i + 1;
+        while (end < map->count && strcmp(sorted[end]->key, sorted[i]->key) == 0) {
+            end++;
         }
-        (void)nf_diag_add(
-            c->diags, NF_E_KEY, sorted[i]->place, NULL,
-            nf_arena_printf(c->arena, "it was first given at line %d", first->place.line),
-            "key \"%s\" is given twice", first->key);
-        if (repeats == NULL) {
-            repeats = NF_NEW_ARRAY(c->arena, map->count, bool);
+        if (end - i > 1 && !has_repeated) {
+            has_repeated = true;
+            map->repeated = NF_NEW_ARRAY(c->arena, map->count, struct nf_yaml_item);
+            map->repeated_count = 0;
         }
-        repeats[sorted[i] - map->items] = true;
-        repeated++;
-        mark_partial(c, first);
+        if (end - i > 1 && !is_told) {
+            tell_repeated(c, sorted + i, end - i);
+        }
+        if (end - i > 1) {
+            repeat_key(c, sorted + i, end - i, map);
+        }
     }
     nf_mem_free(sorted);
-    if (repeats != NULL) {
-        part_items(c, map, repeats, repeated);
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count && has_repeated; i++) {
+        if (map->items[i].value != NULL) {
+            map->items[kept++] = map->items[i];
+        }
     }
+    map->count = has_repeated ? kept : map->count;
 }
 
 static struct nf_yaml_node *compose(struct composer *c, yaml_event_t *event, int depth);
@@ -409,7 +448,7 @@ static struct nf_yaml_node *compose_children(struct composer *c, struct nf_yaml_
     }
     c->stack_count = base;
     if (n->kind == NF_YAML_MAP) {
-        drop_duplicates(c, n);
+        drop_duplicates(c, n, false);
     }
     return n;
 }
@@ -527,35 +566,4 @@ enum nf_status nf_yaml_parse(const char *file, const char *text, size_t length,
     yaml_parser_delete(&c.parser);
     nf_mem_free(c.stack);
     return diags->errors == errors ? NF_OK : nf_diags_status(diags);
-}
-
-enum nf_status nf_yaml_read(const char *path, struct nf_place from,
-                            struct nf_arena *arena, struct nf_diags *diags,
-                            struct nf_yaml_file *out)
-{
-    *out = (struct nf_yaml_file){.path = nf_arena_strdup(arena, path)};
-    struct stat st = {0};
-    if (from.line == 0) {
-        from.file = out->path;
-    }
-    if (stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        return nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL, "there is no file \"%s\"",
-                           path);
-    }
-    if (S_ISDIR(st.st_mode)) {
-        return nf_diag_add(diags, NF_E_USAGE, from, NULL, NULL, "\"%s\" is a folder",
-                           path);
-    }
-    struct nf_file_bytes file;
-    enum nf_status s = nf_file_read(path, NF_YAML_BYTES_MAX, from, arena, diags, &file);
-    if (s != NF_OK) {
-        return s;
-    }
-    out->text = file.data;
-    out->length = file.length;
-    struct nf_sha256 h;
-    nf_sha256_init(&h);
-    nf_sha256_add(&h, out->text, out->length);
-    nf_sha256_hex(&h, out->sha256);
-    return nf_yaml_parse(out->path, out->text, out->length, arena, diags, &out->root);
 }
