@@ -211,10 +211,7 @@ enum nf_status nf_csv_read(const char *path, struct nf_place from, struct nf_are
     }
     const char *data = file.data;
     size_t length = file.length;
-    struct nf_sha256 hash;
-    nf_sha256_init(&hash);
-    nf_sha256_add(&hash, data, length);
-    nf_sha256_hex(&hash, out->sha256);
+    nf_sha256_of(data, length, out->sha256);
     size_t mark = length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     return nf_csv_parse(data + mark, length - mark, 1, arena, diags, out);
 }

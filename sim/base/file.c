@@ -158,6 +158,29 @@ static const char *base_of(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+bool nf_file_is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+const char *nf_file_target(const char *path, struct nf_arena *arena)
+{
+    enum { LINKS_MAX = 40 }; /* as many as Linux follows */
+    char to[4096];
+    for (int i = 0; i < LINKS_MAX; i++) {
+        ssize_t n = readlink(path, to, sizeof to - 1);
+        if (n <= 0) {
+            break; /* no link, or nothing there */
+        }
+        to[n] = '\0';
+        path = to[0] == '/' ? nf_arena_strdup(arena, to)
+                            : nf_arena_printf(arena, "%s/%s", folder_of(path, arena), to);
+    }
+    return path;
+}
+
 /* Remove files "PREFIX<pid>SUFFIX" in the folder whose process is gone. */
 static void remove_stale(const char *folder, const char *prefix, const char *suffix)
 {
@@ -192,6 +215,7 @@ char *nf_file_temporary(const char *path, struct nf_arena *arena)
     if (gethostname(host, sizeof host - 1) != 0) {
         host[0] = '\0';
     }
+    path = nf_file_target(path, arena);
     char *folder = folder_of(path, arena);
     char *prefix = nf_arena_printf(arena, ".%s.", base_of(path));
     char *suffix = nf_arena_printf(arena, "@%s.part", host);
@@ -203,16 +227,26 @@ enum nf_status nf_file_check_target(const char *path, struct nf_diags *diags)
 {
     struct nf_place nowhere = {0};
     struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    bool is_there = stat(path, &st) == 0;
+    if (!is_there && errno == ELOOP) {
+        return add_errno(diags, nowhere, ELOOP, "write", path);
+    }
+    if (is_there && !S_ISREG(st.st_mode)) {
         return nf_diag_add(diags, NF_E_IO, nowhere, NULL, NULL,
                            "cannot write \"%s\": it exists and is not a regular file",
                            path);
     }
+    if (is_there && ((st.st_mode & 0222) == 0 || access(path, W_OK) != 0)) {
+        return nf_diag_add(diags, NF_E_IO, nowhere, NULL,
+                           "chmod +w allows it to be replaced",
+                           "cannot write \"%s\": it exists and is write-protected", path);
+    }
     struct nf_arena scratch;
     nf_arena_init(&scratch);
-    const char *folder = folder_of(path, &scratch);
+    const char *target = nf_file_target(path, &scratch);
+    const char *folder = folder_of(target, &scratch);
     enum nf_status status = NF_OK;
-    if (base_of(path)[0] == '\0') {
+    if (base_of(target)[0] == '\0') {
         status = add_errno(diags, nowhere, EISDIR, "write", path);
     } else if (access(folder, W_OK | X_OK) != 0) {
         status = add_errno(diags, nowhere, errno, "write into the folder", folder);
@@ -243,19 +277,18 @@ enum nf_status nf_file_publish(const char *temporary, const char *path,
         unlink(temporary);
         return status;
     }
+    struct nf_arena scratch;
+    nf_arena_init(&scratch);
+    const char *target = nf_file_target(path, &scratch);
+    const char *folder = folder_of(target, &scratch);
     int error = sync_path(temporary);
-    if (error == 0 && rename(temporary, path) != 0) {
+    if (error == 0 && rename(temporary, target) != 0) {
         error = errno;
     }
     if (error != 0) {
         unlink(temporary);
-        return add_errno(diags, nowhere, error, "write", path);
-    }
-    struct nf_arena scratch;
-    nf_arena_init(&scratch);
-    const char *folder = folder_of(path, &scratch);
-    error = sync_path(folder);
-    if (error != 0) {
+        status = add_errno(diags, nowhere, error, "write", path);
+    } else if ((error = sync_path(folder)) != 0) {
         status = add_errno(diags, nowhere, error, "sync the folder", folder);
     }
     nf_arena_fini(&scratch);

@@ -196,6 +196,97 @@ Test(file, targets_that_cannot_be_replaced_are_told_beforehand)
     desk_fini(&k);
 }
 
+Test(file, a_link_is_written_through_and_stays_a_link)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *real = path_in(&k, "far/real.h5"), *link = path_in(&k, "latest.h5");
+    const char *second = path_in(&k, "second.h5"), *none = path_in(&k, "none.h5");
+    struct nf_file_bytes got = {NULL, 0};
+    cr_assert_eq(mkdir(path_in(&k, "far"), 0700), 0);
+    put(real, "old", 3);
+    cr_assert_eq(symlink("far/real.h5", link), 0);
+    cr_assert_eq(symlink("latest.h5", second), 0);
+    cr_assert_eq(symlink("far/new.h5", none), 0);
+    cr_assert_str_eq(nf_file_target(second, &k.arena), real);
+    cr_assert_str_eq(nf_file_target(real, &k.arena), real);
+    cr_assert_eq(nf_file_check_target(second, &k.diags), NF_OK);
+    const char *temporary = nf_file_temporary(second, &k.arena);
+    cr_assert(nf_text_starts_with(temporary, path_in(&k, "far/.real.h5.")));
+    put(temporary, "new", 3);
+    cr_assert_eq(nf_file_publish(temporary, second, &k.diags), NF_OK);
+    cr_assert_eq(nf_file_read(real, 99, nowhere, &k.arena, &k.diags, &got), NF_OK);
+    cr_assert_str_eq(got.data, "new");
+    cr_assert_eq(nf_file_check_target(none, &k.diags), NF_OK);
+    temporary = nf_file_temporary(none, &k.arena);
+    put(temporary, "x", 1);
+    cr_assert_eq(nf_file_publish(temporary, none, &k.diags), NF_OK);
+    cr_assert(exists(path_in(&k, "far/new.h5")));
+    cr_assert_eq(unlink(path_in(&k, "far/new.h5")), 0);
+    cr_assert_eq(unlink(real), 0);
+    const char *links[] = {link, second, none};
+    for (size_t i = 0; i < 3; i++) {
+        struct stat st;
+        cr_assert_eq(lstat(links[i], &st), 0);
+        cr_assert(S_ISLNK(st.st_mode), "%s", links[i]);
+        unlink(links[i]);
+    }
+    rmdir(path_in(&k, "far"));
+    desk_fini(&k);
+}
+
+Test(file, links_in_a_circle_lead_nowhere)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *a = path_in(&k, "a"), *b = path_in(&k, "b");
+    cr_assert_eq(symlink("b", a), 0);
+    cr_assert_eq(symlink("a", b), 0);
+    cr_assert_eq(nf_file_check_target(a, &k.diags), NF_E_IO);
+    cr_assert(!nf_file_is_same(a, b));
+    unlink(a);
+    unlink(b);
+    desk_fini(&k);
+}
+
+Test(file, a_write_protected_file_is_kept_also_for_root)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *path = path_in(&k, "kept.h5");
+    put(path, "old", 3);
+    cr_assert_eq(chmod(path, 0444), 0);
+    cr_assert_eq(nf_file_check_target(path, &k.diags), NF_E_IO);
+    cr_assert_not_null(strstr(k.diags.items[0].message, "write-protected"));
+    cr_assert_eq(chmod(path, 0644), 0);
+    cr_assert_eq(nf_file_check_target(path, &k.diags), NF_OK);
+    unlink(path);
+    desk_fini(&k);
+}
+
+Test(file, two_names_of_one_file_are_the_same)
+{
+    struct desk k;
+    desk_init(&k);
+    const char *a = path_in(&k, "a"), *hard = path_in(&k, "hard");
+    const char *soft = path_in(&k, "soft"), *other = path_in(&k, "other");
+    put(a, "1", 1);
+    put(other, "1", 1);
+    cr_assert_eq(link(a, hard), 0);
+    cr_assert_eq(symlink("hard", soft), 0);
+    cr_assert(nf_file_is_same(a, a));
+    cr_assert(nf_file_is_same(a, hard));
+    cr_assert(nf_file_is_same(soft, a));
+    cr_assert(nf_file_is_same(a, path_in(&k, "./a")));
+    cr_assert(!nf_file_is_same(a, other));
+    cr_assert(!nf_file_is_same(a, path_in(&k, "none")));
+    const char *all[] = {a, hard, soft, other};
+    for (size_t i = 0; i < 4; i++) {
+        unlink(all[i]);
+    }
+    desk_fini(&k);
+}
+
 /* The id of a process that is gone. */
 static long dead_process(void)
 {

@@ -118,3 +118,11 @@ void nf_sha256_hex(struct nf_sha256 *h, char hex[65])
     }
     hex[64] = '\0';
 }
+
+void nf_sha256_of(const void *data, size_t n, char hex[65])
+{
+    struct nf_sha256 h;
+    nf_sha256_init(&h);
+    nf_sha256_add(&h, data, n);
+    nf_sha256_hex(&h, hex);
+}

@@ -22,5 +22,7 @@ void nf_sha256_init(struct nf_sha256 *h);
 void nf_sha256_add(struct nf_sha256 *h, const void *data, size_t n);
 /* 64 lower-case hex digits and a NUL into hex. */
 void nf_sha256_hex(struct nf_sha256 *h, char hex[65]);
+/* All of it at once. */
+void nf_sha256_of(const void *data, size_t n, char hex[65]);
 
 #endif

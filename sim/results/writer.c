@@ -266,8 +266,8 @@ enum nf_status nf_writer_open(struct nf_writer **out, const char *path,
     w->spec = spec;
     w->group = -1;
     w->temporary = nf_file_temporary(path, arena);
-    const char *spool =
-        nf_file_temporary(nf_arena_printf(arena, "%s.spool", path), arena);
+    const char *spool = nf_file_temporary(
+        nf_arena_printf(arena, "%s.spool", nf_file_target(path, arena)), arena);
     size_t slot = 0;
     for (int k = 0; k < NF_TABLES; k++) {
         if (is_wanted(spec, (enum nf_table_kind)k)) {
