@@ -45,6 +45,13 @@ const struct nf_scenario *nf_cli_load(struct nf_cli *cli, const char *path);
         .help = "change a value of the scenario, e.g. traffic.load.arrivals.rate=5/s"    \
     }
 
+/* What the verb writes under `option` must not be a file that it reads, under whatever name or link. False, with NF_E_USAGE in the
+ * diagnostics, when it is: nothing may be written then. True when the option is not given. */
+bool nf_cli_guard(struct nf_cli *cli, const char *option, const char *input);
+struct nf_catalog;
+bool nf_cli_guard_catalog(struct nf_cli *cli, const char *option,
+                          const struct nf_catalog *catalog);
+
 /* Progress on stderr, only when it is a terminal and --quiet is not given. */
 bool nf_cli_shows_progress(const struct nf_cli *cli);
 

@@ -70,6 +70,11 @@ static void take_option(const struct nf_verb *verb, int argc, char *const *argv,
         }
         value = argv[++*i];
     }
+    if (value && value[0] == '\0') {
+        (void)nf_diag_add(diags, NF_E_USAGE, command_line, verb->name, NULL,
+                          "%s needs a value: %s; found an empty one", o->name, o->value);
+        return;
+    }
     if (!o->repeats && nf_options_has(out, o->name)) {
         (void)nf_diag_add(diags, NF_E_USAGE, command_line, verb->name, NULL,
                           "%s is given twice", o->name);

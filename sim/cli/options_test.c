@@ -93,6 +93,12 @@ Test(options, a_misspelt_option_gets_the_nearest_name)
 Test(options, a_value_that_is_missing_is_named)
 {
     expect_error((const char *[]){"x", "--jobs", NULL}, "--jobs needs a value: N", "");
+    nf_diags_init(&diags, &arena);
+    expect_error((const char *[]){"x", "-o", "", NULL},
+                 "--output needs a value: FILE; found an empty one", "");
+    nf_diags_init(&diags, &arena);
+    expect_error((const char *[]){"x", "--output=", NULL},
+                 "--output needs a value: FILE; found an empty one", "");
 }
 
 Test(options, a_switch_takes_no_value)
@@ -124,7 +130,7 @@ Test(options, numbers_outside_their_range_are_refused)
     cr_assert(parse((const char *[]){"x", "--jobs", "4", NULL}) == NF_OK);
     cr_assert(nf_options_count(&args, "--jobs", 1, 64, &jobs, &diags));
     cr_assert(jobs == 4);
-    static const char *const wrong[] = {"0", "65", "-1", "4x", "", "1e1"};
+    static const char *const wrong[] = {"0", "65", "-1", "4x", " ", "1e1"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         cr_assert(parse((const char *[]){"x", "--jobs", wrong[i], NULL}) == NF_OK);
         cr_assert(!nf_options_count(&args, "--jobs", 1, 64, &jobs, &diags), "\"%s\"",

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/run_summary.h"
 #include "perf/calibration.h"
+#include "scenario/scenario.h"
 
 static void add_estimate(struct nf_json *j, const char *key, struct nf_estimate e)
 {
@@ -115,6 +116,38 @@ static void add_cost_and_sla(struct nf_json *j, const struct nf_report *r)
     add_estimate(j, "energy_kwh", r->energy_kwh);
 }
 
+static void add_traces(struct nf_json *j, const struct nf_run_facts *facts)
+{
+    nf_json_array(j, "traces");
+    for (size_t i = 0; i < facts->trace_count; i++) {
+        const struct nf_scenario_trace *t = &facts->traces[i];
+        nf_json_object(j, NULL);
+        nf_json_string(j, "class", t->class_name);
+        nf_json_string(j, "file", t->file);
+        nf_json_int(j, "rows", (int64_t)t->rows);
+        nf_json_int(j, "played", (int64_t)t->played);
+        nf_json_int(j, "after_the_end", (int64_t)t->too_late);
+        nf_json_double(j, "last_s", t->last_s);
+        nf_json_end(j);
+    }
+    nf_json_end(j);
+}
+
+static void add_warnings(struct nf_json *j, const struct nf_diags *diags)
+{
+    nf_json_array(j, "warnings");
+    for (int i = 0; diags && i < diags->count; i++) {
+        const struct nf_diag *d = &diags->items[i];
+        if (d->is_warning) {
+            nf_json_object(j, NULL);
+            nf_json_string(j, "path", d->path);
+            nf_json_string(j, "message", d->message);
+            nf_json_end(j);
+        }
+    }
+    nf_json_end(j);
+}
+
 void nf_run_json(const struct nf_report *report, const struct nf_run_facts *facts,
                  struct nf_text *out)
 {
@@ -155,6 +188,8 @@ void nf_run_json(const struct nf_report *report, const struct nf_run_facts *fact
         nf_json_string(&j, NULL, facts->provenance[i]);
     }
     nf_json_end(&j);
+    add_traces(&j, facts);
+    add_warnings(&j, facts->diags);
     nf_json_end(&j);
     nf_text_add(out, "\n");
 }

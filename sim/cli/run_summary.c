@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "cli/columns.h"
 #include "perf/calibration.h"
+#include "scenario/scenario.h"
 
 /* ---- numbers ---- */
 
@@ -122,6 +123,40 @@ static void add_requests(const struct nf_counts *c, struct nf_arena *arena,
                    nf_run_count(c->outcome[NF_TIMED_OUT], arena),
                    nf_run_count(c->outcome[NF_FAILED], arena),
                    nf_run_count(c->inside, arena));
+}
+
+void nf_run_print_traces(const struct nf_scenario_trace *traces, size_t count,
+                         const char *indent, struct nf_text *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct nf_scenario_trace *t = &traces[i];
+        size_t before = t->rows - t->played - t->too_late;
+        char played[32], rows[32], left_out[32];
+        if (t->played == t->rows) {
+            continue;
+        }
+        nf_text_printf(out, "%s%s: %s of %s rows of %s", indent, t->class_name,
+                       nf_text_of_count(t->played, played),
+                       nf_text_of_count(t->rows, rows), t->file);
+        if (before > 0) {
+            nf_text_printf(out, "; %s come before the offset",
+                           nf_text_of_count(before, left_out));
+        }
+        if (t->too_late > 0) {
+            nf_text_printf(out, "; %s come after the end of the run",
+                           nf_text_of_count(t->too_late, left_out));
+        }
+        nf_text_add(out, "\n");
+    }
+}
+
+static void add_traces(const struct nf_run_facts *facts, struct nf_text *out)
+{
+    size_t before = out->length;
+    nf_run_print_traces(facts->traces, facts->trace_count, "Trace     ", out);
+    if (out->length > before) {
+        nf_text_add(out, "\n");
+    }
 }
 
 static void add_row(struct nf_columns *t, const char *const *cells, size_t n)
@@ -338,6 +373,7 @@ void nf_run_print(const struct nf_report *report, const struct nf_run_facts *fac
     add_heading(report, facts, arena, out);
     add_saturated(report, out);
     add_requests(&report->counts, arena, out);
+    add_traces(facts, out);
     add_classes(report, arena, out);
     add_stations(report, arena, out);
     add_cost(report, arena, out);

@@ -122,6 +122,17 @@ static int write_profile(struct nf_cli *cli, const char *path, const struct nf_t
                : nf_cli_status(cli, NF_EXIT_ENVIRONMENT);
 }
 
+/* The profile is not written over the measurements, nor over one that ships. */
+static bool is_output_free(struct nf_cli *cli, const struct nf_calibrate *c)
+{
+    bool is_free = nf_cli_guard_catalog(cli, "--output", c->catalog) &&
+                   (!c->base || nf_cli_guard(cli, "--output", c->base));
+    for (size_t i = 0; i < c->file_count && is_free; i++) {
+        is_free = nf_cli_guard(cli, "--output", c->files[i]);
+    }
+    return is_free;
+}
+
 static int fit(struct nf_cli *cli, const struct nf_catalog *catalog, bool is_import)
 {
     const struct nf_arguments *a = &cli->args;
@@ -137,6 +148,9 @@ static int fit(struct nf_cli *cli, const struct nf_catalog *catalog, bool is_imp
         return nf_cli_status(cli, NF_EXIT_INPUT);
     }
     c.base = base_of(cli, catalog, c.device);
+    if (!is_output_free(cli, &c)) {
+        return NF_EXIT_INPUT;
+    }
     struct nf_calibration_fit result;
     struct nf_text text = {0};
     int status = NF_EXIT_DONE;

@@ -1,5 +1,6 @@
 /* nearfar check: everything that a run would refuse, without running. */
 #include "cli/cli.h"
+#include "cli/run_summary.h"
 #include "scenario/scenario.h"
 
 static void say_what_it_is(struct nf_cli *cli, const char *path,
@@ -27,6 +28,7 @@ static int run(struct nf_cli *cli)
         }
         if (!shows_all) {
             say_what_it_is(cli, path, &s->world);
+            nf_run_print_traces(s->traces, s->trace_count, "  ", &cli->out);
             continue;
         }
         if (n > 1) {

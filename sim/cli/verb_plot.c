@@ -56,6 +56,9 @@ static int run(struct nf_cli *cli)
         return NF_EXIT_INPUT;
     }
     const char *image = nf_options_value(&cli->args, "--output");
+    if (!nf_cli_guard(cli, "--output", file)) {
+        return NF_EXIT_INPUT;
+    }
     if (!image) {
         image = default_image(cli, file, kind);
     }

@@ -35,11 +35,11 @@ static void show_progress(void *ctx, double fraction)
 static struct nf_run_inputs inputs_of(const struct nf_scenario *s, struct nf_arena *arena)
 {
     struct nf_input_file *files =
-        NF_NEW_ARRAY(arena, s->calibration_count, struct nf_input_file);
-    for (size_t i = 0; i < s->calibration_count; i++) {
-        files[i] = (struct nf_input_file){.role = "calibration",
-                                          .name = s->calibrations[i]->name,
-                                          .sha256 = s->calibrations[i]->sha256};
+        NF_NEW_ARRAY(arena, s->input_count, struct nf_input_file);
+    for (size_t i = 0; i < s->input_count; i++) {
+        files[i] = (struct nf_input_file){.role = s->inputs[i].role,
+                                          .name = s->inputs[i].name,
+                                          .sha256 = s->inputs[i].sha256};
     }
     return (struct nf_run_inputs){
         .version = NF_VERSION,
@@ -48,7 +48,7 @@ static struct nf_run_inputs inputs_of(const struct nf_scenario *s, struct nf_are
         .overrides = s->overrides,
         .override_count = s->override_count,
         .files = files,
-        .file_count = s->calibration_count,
+        .file_count = s->input_count,
     };
 }
 
@@ -77,6 +77,9 @@ static int answer(struct nf_cli *cli, const struct nf_scenario *s,
         .wall_s = wall_s,
         .scenario_path = cli->args.operands[0],
         .result_path = result_path,
+        .traces = s->traces,
+        .trace_count = s->trace_count,
+        .diags = &cli->diags,
     };
     add_provenance(s, &facts, &cli->arena);
     struct nf_report report;
@@ -118,6 +121,17 @@ static int play(struct nf_cli *cli, const struct nf_scenario *s, unsigned jobs)
     return code;
 }
 
+/* The results are not written over what they are made from. */
+static bool is_output_free(struct nf_cli *cli, const struct nf_scenario *s)
+{
+    bool is_free = nf_cli_guard(cli, "--output", s->path) &&
+                   (!s->catalog || nf_cli_guard_catalog(cli, "--output", s->catalog));
+    for (size_t i = 0; i < s->input_count && is_free; i++) {
+        is_free = nf_cli_guard(cli, "--output", s->inputs[i].path);
+    }
+    return is_free;
+}
+
 static int run(struct nf_cli *cli)
 {
     uint64_t jobs = 0;
@@ -128,7 +142,7 @@ static int run(struct nf_cli *cli)
                           "see: nearfar schema sla",
                           "the scenario has no objectives (sla)");
     }
-    if (!s || cli->diags.errors > 0) {
+    if (!s || !is_output_free(cli, s) || cli->diags.errors > 0) {
         return nf_cli_status(cli, NF_EXIT_INPUT);
     }
     return play(cli, s, (unsigned)jobs);
@@ -163,7 +177,8 @@ const struct nf_verb nf_verb_run = {
         "Without --output nothing is written. Which rows the file keeps is the "
         "scenario's\n"
         "choice (nearfar schema output). The same scenario and seed give the same file,\n"
-        "byte for byte, whatever --jobs says.",
+        "byte for byte, whatever --jobs says. A link is written through; a file that is\n"
+        "read here or write-protected is kept.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .operands_min = 1,

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/columns.h"
 #include "experiment/measured.h"
+#include "experiment/mlperf.h"
 
 static const struct nf_place command_line;
 
@@ -230,6 +231,30 @@ static bool choose_profile(struct nf_cli *cli, struct nf_measured_with *with)
     return true;
 }
 
+/* The rows are not written over what they are made from: the operands, what is inside a folder of a replay, MLPerf's tables
+ * beside the file or among the shipped ones, the catalogue, the profile. */
+static bool is_csv_free(struct nf_cli *cli, const struct nf_catalog *catalog)
+{
+    static const char *const inside[] = {"", "/requests.jsonl", "/meta.json"};
+    const struct nf_arguments *a = &cli->args;
+    const char *profile = nf_options_value(a, "--profile");
+    bool is_free = nf_cli_guard_catalog(cli, "--csv", catalog) &&
+                   (!profile || nf_cli_guard(cli, "--csv", profile));
+    for (size_t i = 1; i < a->operand_count && is_free; i++) {
+        const char *operand = a->operands[i], *table;
+        for (size_t k = 0; k < sizeof inside / sizeof inside[0] && is_free; k++) {
+            is_free = nf_cli_guard(
+                cli, "--csv", nf_arena_printf(&cli->arena, "%s%s", operand, inside[k]));
+        }
+        for (size_t k = 0;
+             is_free && (table = nf_mlperf_file(k, operand, cli->data_root, &cli->arena));
+             k++) {
+            is_free = nf_cli_guard(cli, "--csv", table);
+        }
+    }
+    return is_free;
+}
+
 int nf_cli_validate_measured(struct nf_cli *cli, const char *kind)
 {
     const struct nf_arguments *a = &cli->args;
@@ -246,7 +271,7 @@ int nf_cli_validate_measured(struct nf_cli *cli, const char *kind)
     if ((csv && nf_file_check_target(csv, &cli->diags) != NF_OK) ||
         nf_catalog_load(cli->data_root, &cli->arena, &cli->diags, &with.catalog) !=
             NF_OK ||
-        !choose_profile(cli, &with)) {
+        !is_csv_free(cli, with.catalog) || !choose_profile(cli, &with)) {
         return nf_cli_status(cli, NF_EXIT_INPUT);
     }
     enum nf_status s;

@@ -117,17 +117,19 @@ static bool exists(const char *path)
     return f != NULL;
 }
 
-static enum nf_status read_table(const char *beside, const char *data_root,
-                                 const char *name, struct nf_arena *arena,
-                                 struct nf_diags *diags, struct nf_csv *out)
+const char *nf_mlperf_file(size_t i, const char *beside, const char *data_root,
+                           struct nf_arena *arena)
 {
+    static const char *const names[] = {"mlperf_results.csv",
+                                        "mlperf_server_configs.csv"};
+    if (i >= sizeof names / sizeof names[0]) {
+        return NULL;
+    }
     const char *slash = strrchr(beside, '/');
     int folder = slash ? (int)(slash - beside) + 1 : 0;
-    const char *path = nf_arena_printf(arena, "%.*s%s", folder, beside, name);
-    if (!exists(path)) {
-        path = nf_arena_printf(arena, "%s/bench/data/%s", data_root, name);
-    }
-    return nf_csv_read(path, nowhere, arena, diags, out);
+    const char *path = nf_arena_printf(arena, "%.*s%s", folder, beside, names[i]);
+    return exists(path) ? path
+                        : nf_arena_printf(arena, "%s/bench/data/%s", data_root, names[i]);
 }
 
 static bool find_columns(const struct nf_csv *t, const char *const *names, int count,
@@ -149,11 +151,11 @@ enum nf_status nf_mlperf_read(const char *beside, const char *data_root,
                               struct nf_arena *arena, struct nf_diags *diags,
                               struct nf_mlperf_tables *out)
 {
-    enum nf_status s =
-        read_table(beside, data_root, "mlperf_results.csv", arena, diags, &out->results);
+    enum nf_status s = nf_csv_read(nf_mlperf_file(0, beside, data_root, arena), nowhere,
+                                   arena, diags, &out->results);
     if (s == NF_OK) {
-        s = read_table(beside, data_root, "mlperf_server_configs.csv", arena, diags,
-                       &out->settings);
+        s = nf_csv_read(nf_mlperf_file(1, beside, data_root, arena), nowhere, arena,
+                        diags, &out->settings);
     }
     if (s == NF_OK &&
         (!find_columns(&out->results, result_names, 8, out->result_column, diags) ||

@@ -45,6 +45,10 @@ struct nf_mlperf_tables {
     int result_column[8], setting_column[10];
 };
 
+/* The files that nf_mlperf_read reads: i = 0: results, 1: settings; NULL after them. */
+const char *nf_mlperf_file(size_t i, const char *beside, const char *data_root,
+                           struct nf_arena *arena);
+
 NF_MUST_CHECK enum nf_status nf_mlperf_read(const char *beside, const char *data_root,
                                             struct nf_arena *arena,
                                             struct nf_diags *diags,

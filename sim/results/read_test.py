@@ -7,6 +7,7 @@ Everything follows the written definitions of results/README.md and nothing else
 Exit status 0: the numbers are equal; 1: they are not; 77: h5py, netCDF4 or xarray is missing."""
 
 import math
+import re
 import sys
 
 try:
@@ -105,6 +106,27 @@ def check_layout(run):
                 check(np.all(np.diff(series.time.values) > 0), "time rises")
     check(run.file["scenario"].attrs["seed"] >= 0 and len(run.file["scenario"].attrs["sha256"]) == 64, "identity")
     check(isinstance(run.file["scenario/text"][()], bytes), "scenario text")
+    check_inputs(run.file["scenario"])
+
+
+def check_inputs(scenario):
+    """Every file that the run was made from is named once, with what it is and its identity; every file that the text names is one."""
+    inputs = [] if "input" not in scenario else [
+        tuple(part.decode() for part in one)
+        for one in zip(scenario["input"], scenario["input_role"], scenario["input_sha256"])]
+    check(len({(name, role) for name, role, _ in inputs}) == len(inputs), "an input stands twice", inputs)
+    for name, role, sha in inputs:
+        check(role in ["trace", "samples", "calibration", "catalog"], name, "has the role", role)
+        check(re.fullmatch("[0-9a-f]{64}", sha) is not None, name, "has the identity", sha)
+    text = re.sub(r"#.*", "", scenario["text"][()].decode())
+    named = set(re.findall(r"\bfile: *[\"']?([^\s,}\"']+)", text))
+    there = {name for name, role, _ in inputs if role in ["trace", "samples"]}
+    changes = b" ".join(scenario["override"]) if "override" in scenario else b""
+    if b"file" not in changes:
+        check(named == there, "the scenario names", named, "and the inputs hold", there)
+    for key, name in [("device", "devices"), ("catalog", "models")]:
+        if re.search(rf"\b{key}: *\S", text):
+            check(f"scenarios/catalog/{name}.yaml" in [i[0] for i in inputs], "the catalogue's", name, "are no input")
 
 
 def check_class(run, r, name, rows, within):

@@ -9,11 +9,8 @@
 static void write_text(struct nf_h5 *h, int64_t group, const struct nf_run_inputs *in,
                        struct nf_arena *arena)
 {
-    struct nf_sha256 sha;
     char hex[65];
-    nf_sha256_init(&sha);
-    nf_sha256_add(&sha, in->text, in->text_length);
-    nf_sha256_hex(&sha, hex);
+    nf_sha256_of(in->text, in->text_length, hex);
     nf__h5_attr_text(h, group, "sha256", hex);
     struct nf_h5_column c = {
         .name = "text", .long_name = "the scenario file", .type = NF_H5_TEXT};

@@ -232,6 +232,14 @@ static enum nf_status finish(struct nf_scenario *s, const struct nf_yaml_file *f
     }
     s->calibrations = b.calibrations;
     s->calibration_count = b.calibration_count;
+    if (load->diags->errors == errors) {
+        nf__build_used_catalog(&b);
+    }
+    s->catalog = b.catalog;
+    s->inputs = b.inputs;
+    s->input_count = b.input_count;
+    s->traces = b.traces;
+    s->trace_count = b.trace_count;
     return load->diags->errors == errors ? NF_OK : nf_diags_status(load->diags);
 }
 

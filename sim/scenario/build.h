@@ -111,6 +111,10 @@ struct nf__build {
     const struct nf_calibration **calibrations;
     size_t calibration_count;
     struct nf__bad_file *bad_files;
+    struct nf_scenario_input *inputs;
+    size_t input_count, input_cap;
+    struct nf_scenario_trace *traces;
+    size_t trace_count, trace_cap;
 };
 
 enum { NF__NONE = UINT32_MAX };
@@ -170,6 +174,13 @@ const char *nf__build_file(struct nf__build *b, const char *name);
  * many name it. */
 bool nf__build_is_bad_file(const struct nf__build *b, const char *path, uint32_t format);
 void nf__build_add_bad_file(struct nf__build *b, const char *path, uint32_t format);
+
+/* Remember a file that the world is made from, once. */
+void nf__build_used(struct nf__build *b, struct nf_scenario_input input);
+/* Remember the trace of a class as read; warn where the run goes on without it. */
+void nf__build_played(struct nf__build *b, struct nf__class *c, const struct nf_trace *t);
+/* The files of the catalogue and the profiles that it was made from. */
+void nf__build_used_catalog(struct nf__build *b);
 
 /* The first value put under a name stays. */
 void nf__index_put(struct nf__index *t, const char *key, uint32_t value,

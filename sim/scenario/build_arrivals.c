@@ -144,6 +144,10 @@ static bool make_trace(struct nf__build *b, struct nf__class *c, struct nf_trace
         nf__build_add_bad_file(b, path, (uint32_t)d->format);
         return false;
     }
+    nf__build_used(
+        b, (struct nf_scenario_input){"trace", d->file, path,
+                                      nf_arena_strdup(b->load.arena, trace->sha256)});
+    nf__build_played(b, c, trace);
     c->arrivals = (struct nf_arrival_spec){.kind = NF_ARRIVAL_TRACE,
                                            .trace = trace->rows,
                                            .trace_count = trace->count,

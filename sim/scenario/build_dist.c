@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "scenario/build.h"
 
 enum {
@@ -162,6 +163,10 @@ static bool make_observed(struct nf__build *b, struct nf_dist_decl *d,
                      &bytes) != NF_OK) {
         return false;
     }
+    char sha256[65];
+    nf_sha256_of(bytes.data, bytes.length, sha256);
+    nf__build_used(b, (struct nf_scenario_input){"samples", d->file, path,
+                                                 nf_arena_strdup(b->load.arena, sha256)});
     double *values = read_samples(b, path, dim, bytes.data, &n);
     bool ok = b->load.diags->errors == errors;
     if (!ok) {

@@ -23,6 +23,7 @@
 #include "model/spec.h"
 
 struct nf_scenario_decl;
+struct nf_catalog;
 
 struct nf_scenario_options {
     const char *const *overrides; /* "gateway.timeout=5s", in order; see override.h */
@@ -32,6 +33,22 @@ struct nf_scenario_options {
     uint64_t seed;
     unsigned replications;
     const char *data_root; /* the folder that holds scenarios/ and results/ */
+};
+
+/* A file that the world was made from besides the scenario's own. */
+struct nf_scenario_input {
+    const char *role;   /* "trace", "samples", "calibration", "catalog" */
+    const char *name;   /* as the scenario or the catalogue calls it */
+    const char *path;   /* where it was read */
+    const char *sha256; /* of its bytes */
+};
+
+/* What a run plays of a trace. rows = played + those before the offset + those after the end. */
+struct nf_scenario_trace {
+    const char *class_name, *file; /* of the traffic entry; as the scenario calls it */
+    size_t rows, played;
+    size_t too_late; /* left out: the run ends first */
+    double last_s;   /* simulated time of the last row that is played */
 };
 
 struct nf_scenario {
@@ -44,6 +61,12 @@ struct nf_scenario {
     const struct nf_calibration *const
         *calibrations; /* profiles that the world's costs rest on, each once */
     size_t calibration_count;
+    const struct nf_catalog *catalog; /* NULL: not read */
+    const struct nf_scenario_input
+        *inputs; /* in the order in which they were used, each once */
+    size_t input_count;
+    const struct nf_scenario_trace *traces; /* one a traffic entry that replays one */
+    size_t trace_count;
     struct nf_scenario_decl *decl;
     struct nf_world_spec world;
 };

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "scenario/trace_part.h"
 
@@ -296,6 +297,7 @@ bool nf__trace_keep(struct nf__trace_reader *r, struct nf__trace_cell time, int6
                  : scaled < 9.2e18      ? (nf_time)scaled
                                         : NF_TIME_NEVER;
     if (at >= r->options->end) {
+        r->too_late++;
         return false;
     }
     if (r->count == r->cap) {
@@ -326,6 +328,7 @@ static void read_row(struct nf__trace_reader *r, const char *start, const char *
         (void)nf__trace_wrong(r, c, "a row with too few columns");
         return;
     }
+    NF_ASSERT(cells[NF__TRACE_TIME].text != NULL); /* every format has the column */
     bool ok = r->options->format == NF_TRACE_AZURE_LLM
                   ? parse_timestamp(r, cells[NF__TRACE_TIME], &ns)
                   : parse_seconds(r, cells[NF__TRACE_TIME], &ns);
@@ -448,11 +451,17 @@ enum nf_status nf_trace_read(const char *path, const struct nf_trace_options *op
         if (r.count > 0) {
             memcpy(rows, r.rows, r.count * sizeof *rows);
         }
-        bool has_tokens =
-            options->format == NF_TRACE_MOONCAKE ||
-            (r.position[NF__TRACE_INPUT] >= 0 && r.position[NF__TRACE_OUTPUT] >= 0);
-        *out =
-            (struct nf_trace){rows, r.count, r.in_file, has_tokens, names_of(&r, arena)};
+        *out = (struct nf_trace){.rows = rows,
+                                 .count = r.count,
+                                 .in_file = r.in_file,
+                                 .too_late = r.too_late,
+                                 .has_tokens = options->format == NF_TRACE_MOONCAKE ||
+                                               (r.position[NF__TRACE_INPUT] >= 0 &&
+                                                r.position[NF__TRACE_OUTPUT] >= 0),
+                                 .names = names_of(&r, arena)};
+        if (s == NF_OK) { /* what is refused needs no identity */
+            nf_sha256_of(file.data, file.length, out->sha256);
+        }
     }
     nf_mem_free(r.rows);
     nf_mem_free(r.names);

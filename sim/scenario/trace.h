@@ -43,8 +43,10 @@ struct nf_trace {
     const struct nf_trace_row *rows;
     size_t count;
     size_t in_file;                     /* rows of the file */
+    size_t too_late;                    /* of these: at or after `end`, not kept */
     bool has_tokens;                    /* the file has both token columns */
     const struct nf_trace_names *names; /* what the prompts begin with; NULL: not known */
+    char sha256[65];                    /* of the file */
 };
 
 /* Is there a file that could be read as a trace? Told when not. */

@@ -23,7 +23,7 @@ struct nf__trace_reader {
     int position[NF__TRACE_COLUMNS]; /* which column of the file, -1: none */
     int last_needed;
     struct nf_trace_row *rows; /* heap */
-    size_t count, cap, in_file;
+    size_t count, cap, in_file, too_late;
     int64_t first_ns, previous_ns, base_ns;
     int wrong;
     uint64_t *names,
