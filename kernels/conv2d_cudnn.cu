@@ -250,6 +250,7 @@ static void choose(nf_dnn *d, nf_dnn_plan *p, const nf_conv2d *a)
                       workspace_bytes)
             : d->heuristic(d->handle, p->x, p->w, p->convolution, p->y,
                            CUDNN_CONVOLUTION_FWD_ALGO_COUNT, &count, found);
+    (void)cudaGetLastError(); /* of candidates that could not run */
     for (int i = 0; status == CUDNN_STATUS_SUCCESS && i < count && !p->usable; i++) {
         p->algorithm = found[i].algo;
         p->usable = found[i].status == CUDNN_STATUS_SUCCESS && fits(d, p, p->algorithm);

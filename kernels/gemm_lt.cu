@@ -290,6 +290,7 @@ static void choose(nf_lt *lt, nf_lt_plan *p, const nf_gemm *g)
         p->usable = p->usable || ms < best;
         best = ms < best ? ms : best;
     }
+    (void)cudaGetLastError(); /* of candidates that could not run */
     if (preference) {
         (void)lt->preference_destroy(preference);
     }
