@@ -241,8 +241,10 @@ Test(schema, what_stands_for_something_told_is_not_told_again)
     s = load_wrong("parts: {p: {<<: 3}}\n", 1);
     cr_assert(nf_object_is_wrong((struct nf_object *)s.parts.items, "size"));
     s = load_wrong("parts: {p: {size: 17B}}\nparts: {q: {size: 1B}}\n", 2);
-    cr_assert(!nf_object_is_whole(&s.at, "parts"), "q is not in it");
-    cr_assert_eq(s.parts.count, 1);
+    cr_assert(nf_object_is_whole(&s.at, "parts"), "both are read as one");
+    cr_assert_eq(s.parts.count, 2);
+    s = load_wrong("names: [a]\nnames: [b, 'c d']\n", 2);
+    cr_assert(!nf_object_is_whole(&s.at, "names"), "b is not in it");
 }
 
 Test(schema, each_mistake_has_path_place_code_and_hint)
