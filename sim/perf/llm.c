@@ -200,6 +200,7 @@ bool nf_llm_prepare(struct nf_llm_cost *cost, const struct nf_llm_arch *arch,
                                  .draft_cost = engine->draft_cost,
                                  .step_overhead_s = engine->step_overhead_s,
                                  .sequence_overhead_s = engine->sequence_overhead_s,
+                                 .async_scheduling = engine->async_scheduling,
                                  .request_overhead_s = engine->request_overhead_s};
     nf__llm_fold(cost, arch, host, engine);
     return true;

@@ -45,6 +45,7 @@ struct nf_llm_engine {
     uint64_t kv_blocks;         /* 0: computed from memory */
     double step_overhead_s;     /* s0: host, per step */
     double sequence_overhead_s; /* s1: host, per sampled sequence */
+    bool async_scheduling; /* s0 and s1 run beside the GPU: the longer of both counts */
     double
         request_overhead_s; /* req0: front end, once a request, before its first token */
     bool prefix_caching;    /* blocks keep their contents until they are needed */
@@ -112,7 +113,7 @@ struct nf_llm_cost {
     unsigned stages;       /* of the pipeline; 0 and 1: none */
     unsigned draft_tokens; /* speculation: guesses of one iteration; 0: none */
     double draft_acceptance, draft_cost;
-    bool has_prefix_cache, by_priority;
+    bool has_prefix_cache, by_priority, async_scheduling;
     double step_overhead_s, sequence_overhead_s, request_overhead_s;
 };
 

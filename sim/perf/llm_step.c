@@ -28,12 +28,15 @@ static double rows_s(const struct nf_llm_rows *t, uint32_t rows)
     return t->s[point] + part * (t->s[point + 1] - t->s[point]);
 }
 
-/* Everything of a step but its attention, with m tokens of which `sampled` sequences get their next. */
+/* Everything of a step but its attention, with m tokens of which `sampled` sequences get their next; the host's part unless it runs
+ * beside the GPU. */
 static double without_attention_s(const struct nf_llm_cost *c, uint32_t m,
                                   uint32_t sampled)
 {
-    return c->step_s + m * c->token_s + c->step_overhead_s + rows_s(&c->products, m) +
-           rows_s(&c->head, sampled) + sampled * c->sequence_overhead_s;
+    double step = c->async_scheduling ? 0 : c->step_overhead_s;
+    double sequence = c->async_scheduling ? 0 : c->sequence_overhead_s;
+    return c->step_s + m * c->token_s + step + rows_s(&c->products, m) +
+           rows_s(&c->head, sampled) + sampled * sequence;
 }
 
 /* Each sequence asks once, and once for each token guessed after it, over one read of its context. */
@@ -127,6 +130,10 @@ double nf_llm_priced_s(const struct nf_llm_cost *c, const struct nf_llm_batch *b
         t += factor * attention;
     }
     *outside = c->has_range ? out : 0;
+    if (c->async_scheduling) {
+        double host = c->step_overhead_s + b->sampled * c->sequence_overhead_s;
+        return t > host ? t : host;
+    }
     return t;
 }
 

@@ -159,6 +159,18 @@ Test(llm, work_outside_the_valid_range_is_marked)
     }
 }
 
+/* The step above, its host work beside the GPU. */
+Test(llm, host_work_beside_the_gpu_counts_when_it_is_longer)
+{
+    struct nf_llm_cost c = toy_cost(&toy, 1);
+    struct nf_llm_batch b = {.decode_sequences = 3, .sampled = 3, .decode_context = 50};
+    double alone = 49.520224e-6 - c.step_overhead_s - 3 * c.sequence_overhead_s;
+    c.async_scheduling = true;
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), alone, 1e-15);
+    c.sequence_overhead_s = 13e-6;
+    cr_assert_float_eq(nf_llm_step_s(&c, &b), c.step_overhead_s + 39e-6, 1e-15);
+}
+
 Test(llm, mixed_step_by_hand)
 {
     /* A chunk of 5 after 7, and the three decoding sequences: K = 7, A = 5 (7 + 2.5).

@@ -231,6 +231,7 @@ static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)
         .kv_blocks = e->kv_blocks == NF_INT_ABSENT ? 0 : (uint64_t)e->kv_blocks,
         .step_overhead_s = e->step_overhead,
         .sequence_overhead_s = e->sequence_overhead,
+        .async_scheduling = e->async_scheduling,
         .request_overhead_s = e->request_overhead};
 }
 

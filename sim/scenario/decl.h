@@ -105,7 +105,7 @@ struct nf_engine_decl {
     int64_t max_sequences, max_batched_tokens, block_tokens, kv_blocks;
     double kv_memory, step_overhead, sequence_overhead, request_overhead;
     int64_t tensor_parallel, pipeline_parallel;
-    bool expert_parallel, prefix_caching;
+    bool expert_parallel, prefix_caching, async_scheduling;
     struct nf_speculation_decl speculation;
     int scheduling; /* 0: first come first served, 1: by priority */
 };

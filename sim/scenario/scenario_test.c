@@ -371,6 +371,7 @@ Test(scenario, engine_defaults_are_those_of_the_performance_model)
     cr_assert_float_eq(c->step_overhead_s, e.step_overhead_s, 1e-18);
     cr_assert_float_eq(c->sequence_overhead_s, e.sequence_overhead_s, 1e-18);
     cr_assert_float_eq(c->request_overhead_s, e.request_overhead_s, 1e-18);
+    cr_assert_eq(c->async_scheduling, e.async_scheduling);
 }
 
 Test(scenario, a_stage_takes_over_what_it_does_not_say)

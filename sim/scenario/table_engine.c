@@ -111,6 +111,12 @@ static const struct nf_field engine_fields[] = {
      AT(sequence_overhead),
      .fallback = "20us",
      .help = "Host time of one sampled token."},
+    {.key = "async_scheduling",
+     .kind = NF_FIELD_BOOL,
+     AT(async_scheduling),
+     .fallback = "false",
+     .help = "Host time of iterations and tokens runs beside the GPU, as in engines that "
+             "schedule the next iteration meanwhile: the longer of both counts."},
     {.key = "request_overhead",
      SECONDS,
      AT(request_overhead),
