@@ -80,7 +80,7 @@ What to look at
 What to try next
 $(next recorded-code "$recorded")
 $(next hybrid-vision "$hybrid")
-  # every default that was used; what an edge node can be; the models against queueing formulas (a minute)
+  # every default that was used; what an edge node can be; the models against queueing formulas (two minutes on two cores)
   $nearfar check --effective scenarios/article/hybrid-vision.yaml
   $nearfar schema edge
   $nearfar validate theory

@@ -71,7 +71,7 @@ struct nf_station_outcome {
     double utilization;    /* busy server time / available server time */
     double queue_mean;     /* requests that wait, time average */
     double in_system_mean; /* waiting or in service */
-    double wait_mean_s;    /* of those that went into service, not of those that left */
+    double wait_mean_s;    /* of what went into service, not of what gave up */
     double sojourn_mean_s; /* at the station, of those that left it */
     double
         batch_mean; /* samples a batch; sequences an iteration; NAN for plain servers */
