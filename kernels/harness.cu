@@ -277,7 +277,8 @@ static double sample(nf_bench *b, const nf_measure *m, nf_cache cache, stopwatch
 static void capture(nf_bench *b, const nf_measure *m, stopwatch *w)
 {
     cudaGraph_t graph = nullptr;
-    NF_CUDA(b, cudaStreamBeginCapture(b->stream, cudaStreamCaptureModeThreadLocal));
+    /* Relaxed: a library may load code at its first call, and there is one thread only. */
+    NF_CUDA(b, cudaStreamBeginCapture(b->stream, cudaStreamCaptureModeRelaxed));
     if (!nf_ok(b)) {
         return;
     }
@@ -288,6 +289,23 @@ static void capture(nf_bench *b, const nf_measure *m, stopwatch *w)
     }
     if (graph) {
         (void)cudaGraphDestroy(graph);
+    }
+}
+
+extern "C" void nf_run_as_graph(nf_bench *b, nf_launch launch, const void *arguments)
+{
+    nf_measure m = {};
+    m.launch = launch;
+    m.arguments = arguments;
+    m.sets = 1;
+    stopwatch w = {nullptr, nullptr, nullptr, 1};
+    capture(b, &m, &w);
+    if (nf_ok(b)) {
+        NF_CUDA(b, cudaGraphLaunch(w.graph, b->stream));
+        NF_CUDA(b, cudaStreamSynchronize(b->stream));
+    }
+    if (w.graph) {
+        (void)cudaGraphExecDestroy(w.graph);
     }
 }
 

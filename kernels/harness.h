@@ -163,6 +163,8 @@ struct nf_measure {
 };
 /* Times it and writes the row. Returns the median in us, 0 after an error. */
 double nf_measure_run(struct nf_bench *b, struct nf_measure *m, enum nf_cache cache);
+/* One execution, recorded into a graph and replayed, as it is when it is timed. For checks. */
+void nf_run_as_graph(struct nf_bench *b, nf_launch launch, const void *arguments);
 /* Number of sets of `bytes` that fill the L2 more than twice; at least 2, at most 64. */
 int nf_sets_for(const struct nf_bench *b, double bytes);
 /* A row measured elsewhere, under the clocks of `reading`: completes and writes it. */
