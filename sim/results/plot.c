@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,14 +114,20 @@ static const char *inside(const char *folder, const char *name, struct nf_arena 
     return nf_arena_printf(arena, "%s/%s", folder, name);
 }
 
-static bool put(const char *path, const struct nf_text *t)
+/* 0, or errno. */
+static int put(const char *path, const struct nf_text *t)
 {
+    errno = 0;
     FILE *f = fopen(path, "w");
     if (!f) {
-        return false;
+        return errno;
     }
     bool is_good = fwrite(t->data ? t->data : "", 1, t->length, f) == t->length;
-    return fclose(f) == 0 && is_good;
+    int error = is_good ? 0 : errno;
+    if (fclose(f) != 0 && error == 0) {
+        error = errno;
+    }
+    return error == 0 && !is_good ? EIO : error;
 }
 
 static void remove_folder(const char *folder, struct nf_arena *arena)
@@ -191,11 +196,45 @@ static int run_gnuplot(const char *job, const char *log, int *status)
     return error;
 }
 
-static enum nf_status draw(const char *folder, const char *temporary,
+/* gnuplot is silent about a full disk: try to write a small picture's worth of bytes. */
+static const char *why_nothing(const char *temporary, struct nf_arena *arena)
+{
+    struct nf_text bytes = {0};
+    for (int i = 0; i < 1024; i++) {
+        nf_text_add(&bytes,
+                    "nothing was drawn into this file yet, and nothing will be.\n");
+    }
+    int error = put(temporary, &bytes);
+    nf_text_fini(&bytes);
+    return error ? nf_arena_strdup(arena, strerror(error)) : "it gave no reason";
+}
+
+/* gnuplot exits with 0 when a full disk has cut its picture off, so its end is looked for. */
+static bool is_whole(const char *image, enum format format)
+{
+    static const char *const ends[FORMATS] = {"IEND\xAE\x42\x60\x82", "</svg>", "%%EOF"};
+    char tail[16] = {0};
+    FILE *f = fopen(image, "rb");
+    if (!f) {
+        return false;
+    }
+    size_t n = strlen(ends[format]);
+    bool is_good =
+        fseek(f, -(long)(n + 3), SEEK_END) == 0 && fread(tail, 1, n + 3, f) > n;
+    (void)fclose(f);
+    for (size_t i = 0; is_good && i <= 3;
+         i++) { /* up to three bytes of line ends behind it */
+        if (memcmp(tail + i, ends[format], n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum nf_status draw(const char *folder, const char *temporary, enum format format,
                            struct nf_arena *arena, struct nf_diags *diags)
 {
     int status = 0;
-    struct stat st;
     const char *log = inside(folder, "log", arena);
     int error = run_gnuplot(inside(folder, "job.gp", arena), log, &status);
     if (error == ENOENT ||
@@ -210,8 +249,10 @@ static enum nf_status draw(const char *folder, const char *temporary,
         return fail(diags, "version 5.4 with the cairo terminals is needed",
                     nf_arena_printf(arena, "gnuplot failed: %s", last_words(log, arena)));
     }
-    if (stat(temporary, &st) != 0 || st.st_size == 0) {
-        return fail(diags, NULL, "gnuplot wrote no picture");
+    if (!is_whole(temporary, format)) {
+        return fail(diags, NULL,
+                    nf_arena_printf(arena, "gnuplot wrote no whole picture: %s",
+                                    why_nothing(temporary, arena)));
     }
     return NF_OK;
 }
@@ -224,17 +265,19 @@ static enum nf_status write_folder(struct nf_plot_job *job, const char *folder,
     const struct nf_text *texts[] = {&job->cdf, &job->timeline, &job->cost,
                                      &job->stations, &job->script};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (!put(inside(folder, folder_files[i], job->arena), texts[i])) {
-            return fail(diags, NULL,
-                        nf_arena_printf(job->arena, "cannot write into \"%s\"", folder));
+        int error = put(inside(folder, folder_files[i], job->arena), texts[i]);
+        if (error != 0) {
+            return fail(diags, "set TMPDIR to a folder that can be written",
+                        nf_arena_printf(job->arena, "cannot write into \"%s\": %s",
+                                        folder, strerror(error)));
         }
     }
     return NF_OK;
 }
 
 static enum nf_status draw_into(struct nf_plot_job *job, enum nf_plot_kind kind,
-                                const char *image, const char *data_root,
-                                struct nf_diags *diags)
+                                enum format format, const char *image,
+                                const char *data_root, struct nf_diags *diags)
 {
     const char *temporary = nf_file_temporary(image, job->arena);
     const char *base = getenv("TMPDIR");
@@ -254,7 +297,7 @@ static enum nf_status draw_into(struct nf_plot_job *job, enum nf_plot_kind kind,
                    kind_names[kind]);
     enum nf_status status = write_folder(job, folder, diags);
     if (status == NF_OK) {
-        status = draw(folder, temporary, job->arena, diags);
+        status = draw(folder, temporary, format, job->arena, diags);
     }
     remove_folder(folder, job->arena);
     if (status != NF_OK) {
@@ -303,7 +346,7 @@ enum nf_status nf_plot(const char *file, enum nf_plot_kind kind, const char *ima
     if (status == NF_OK) {
         set_svg_name(&job.script, job.result.report.scenario);
         set_terminal(&job.script, kind, format);
-        status = draw_into(&job, kind, image, data_root, diags);
+        status = draw_into(&job, kind, format, image, data_root, diags);
     }
     nf__plot_fini(&job);
     nf_arena_fini(&arena);

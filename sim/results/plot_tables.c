@@ -181,13 +181,15 @@ static size_t list_curves(struct nf_plot_job *job, struct curve *curves)
     return n;
 }
 
-/* Labels of targets that lie close to each other stand one above the other. */
-static double label_row(const double *targets, const double *rows, size_t i)
+/* Labels that would run into each other stand one above the other: a letter takes about 1/27 of a decade. */
+static double label_row(const double *targets, const char *const *texts,
+                        const double *rows, size_t i)
 {
     double row = 0;
     for (size_t k = 0; k < i; k++) {
+        double letters = 0.5 * (double)(strlen(texts[i]) + strlen(texts[k]));
         if (targets[i] > 0 && targets[k] > 0 &&
-            fabs(log10(targets[i] / targets[k])) < 0.4) {
+            fabs(log10(targets[i] / targets[k])) < letters / 27) {
             row = fmax(row, rows[k] + 1);
         }
     }
@@ -216,8 +218,9 @@ static void make_cdf(struct nf_plot_job *job)
         dashes[i] = c->is_ttft ? 2 : 1;
         targets[i] = c->target_s;
         (void)nf_units_format(c->target_s, NF_DIM_TIME, false, text, sizeof text);
-        target_texts[i] = nf_arena_printf(job->arena, "target %s", text);
-        rows[i] = label_row(targets, rows, i);
+        target_texts[i] = nf_arena_printf(
+            job->arena, c->is_ttft ? "first token target %s" : "target %s", text);
+        rows[i] = label_row(targets, target_texts, rows, i);
         double low = value_at(c->bins, 0.002);
         double high = c->bins->value_ns[c->bins->count - 1] * 1e-9;
         least = i == 0 || low < least ? low : least;

@@ -101,6 +101,22 @@ Test(plot, every_kind_is_drawn_in_every_format)
     }
 }
 
+Test(plot, a_run_that_completed_nothing_is_drawn)
+{
+    if (!have_gnuplot()) {
+        cr_skip("gnuplot is not installed");
+    }
+    struct nf_world_spec *spec = fixture_spec(2, &arena);
+    spec->series_interval = NF_SECOND;
+    cr_assert_eq(fixture_write(folder.file, spec, 0, true, 0, &diags), NF_OK);
+    for (int k = 0; k < NF_PLOT_KINDS; k++) {
+        cr_assert_eq(nf_plot(folder.file, (enum nf_plot_kind)k, name("a.svg"),
+                             NF_SOURCE_DIR, &diags),
+                     NF_OK, "%s: %s", nf_plot_kind_name((enum nf_plot_kind)k),
+                     diags.count ? diags.items[0].message : "");
+    }
+}
+
 Test(plot, unknown_formats_and_targets_are_refused_before_anything_runs)
 {
     make_file(false);

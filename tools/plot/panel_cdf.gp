@@ -1,7 +1,6 @@
 # panel_cdf.gp - share of requests within a time, per class: log axis of times, axis of nines (-log10 of what is beyond), so that
-# the tail has as much room as the middle. Solid: latency. Dashed: first token. Vertical lines: targets, in the class's colour.
-# Above the panel
-# is room for three rows of targets. The caller places the key, and the axis's name at `side` (the widest tic would push it off the canvas) in `side_font`.
+# the tail has as much room as the middle. Solid: latency. Dashed: first token. Vertical lines: targets, in the class's colour,
+# dashed as the curve that they are for. Above the panel is room for three rows of their labels. The caller places the key, and the axis's name at `side` (the widest tic would push it off the canvas) in `side_font`.
 set logscale x 10
 set xrange [time_least * 0.8 : time_most * 1.25]
 set yrange [0 : nines]
@@ -21,7 +20,7 @@ set ylabel ''
 set label 50 'requests served within' at screen side, graph 0.5 center rotate by 90 font side_font
 do for [i = 1 : curves] {
   if (target[i] > 0) {
-    set arrow i from target[i], graph 0 to target[i], graph 1 nohead lw 1.2 dt (2, 3) lc rgb hue(curve_color[i])
+    set arrow i from target[i], graph 0 to target[i], graph 1 nohead lw 1.2 dt curve_dash[i] == 2 ? '- ' : 1 lc rgb hue(curve_color[i])
     if (target_row[i] <= target_rows_most) { set label i target_text[i] at target[i], graph 1 offset 0, 0.6 + 1.0 * target_row[i] center font ',10' textcolor rgb hue(curve_color[i]) }
   }
 }
@@ -31,7 +30,7 @@ if (curves > 0) {
     title curve_title[i] at screen key_left(i - 1), screen key_top(i - 1)
 } else {
   set label 1 'no request completed' at graph 0.5, 0.5 center
-  plot NaN notitle
+  plot -1 notitle
 }
 unset logscale x
 unset arrow

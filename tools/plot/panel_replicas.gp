@@ -17,7 +17,7 @@ plot for [i = 1 : groups] data.'timeline.tsv' index (i - 1) \
     title (group_scaled[i] > 0 ? group_name[i].' starting' : '') at screen key_left(2 * rank[i]), screen key_top(2 * rank[i]), \
   for [i = 1 : groups] data.'timeline.tsv' index (i - 1) using ($1 / time_scale):(shown(i) ? $4 : NaN) with steps lw 1.5 \
     lc rgb hue(i - 1) title (shown(i) ? group_name[i].' ready' : '') \
-    at screen key_left(any_scaled ? 2 * rank[i] + 1 : rank[i]), screen key_top(any_scaled ? 2 * rank[i] + 1 : rank[i])
+    at screen key_left(any_scaled ? 2 * rank[i] + 1 : rank[i]), screen key_top(any_scaled ? 2 * rank[i] + 1 : rank[i]), 0 with lines lt nodraw notitle
 unset object
 unset label
 set ytics autofreq

@@ -12,6 +12,6 @@ set label 50 y_name at screen side, graph 0.5 center rotate by 90 font side_font
 plot for [i = 1 : groups] data.'timeline.tsv' index (i - 1) using \
   ($1 / time_scale):(group_peak[(i - 1) * 6 + col] > 0 ? column(col) * (col == 2 ? rate_scale : 1) : NaN) with steps lw 1.5 \
   lc rgb hue(i - 1) \
-  title (keyed ? group_name[i] : '') at screen key_left(i - 1), screen key_top(i - 1)
+  title (keyed ? group_name[i] : '') at screen key_left(i - 1), screen key_top(i - 1), 0 with lines lt nodraw notitle # gnuplot fails where no point is defined
 unset object
 unset label
