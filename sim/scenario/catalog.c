@@ -7,11 +7,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "scenario/catalog_part.h"
 
 enum { PROFILES_MAX = 256 };
+
+/* What to do when the program's own files are gone. */
+#define DATA_HINT "NEARFAR_DATA names the folder that holds scenarios/ and results/"
 
 /* ---- every object that names a source ---- */
 
@@ -146,6 +150,12 @@ static bool read_file(struct loading *l, const char *folder, const char *name,
     struct nf_yaml_file *file = NF_NEW(l->load.arena, struct nf_yaml_file);
     const char *path =
         nf_arena_printf(l->load.arena, "%s/%s/%s", l->data_root, folder, name);
+    if (access(path, R_OK) != 0) { /* not the user's: the program's own files are gone */
+        (void)nf_diag_add(l->load.diags, NF_E_IO, nowhere, "", DATA_HINT,
+                          "cannot read the catalogue's \"%s\": %s", path,
+                          strerror(errno));
+        return false;
+    }
     enum nf_status s = nf_yaml_read(path, nowhere, l->load.arena, l->load.diags, file);
     if (file->root == NULL) {
         return false;
@@ -184,7 +194,8 @@ static size_t list_profiles(struct loading *l, const char **names)
     struct nf_place nowhere = {NULL, 0, 0};
     DIR *folder = opendir(path);
     if (folder == NULL) {
-        (void)nf_diag_add(l->load.diags, NF_E_IO, nowhere, "", NULL, "%s: %s", path,
+        (void)nf_diag_add(l->load.diags, NF_E_IO, nowhere, "", DATA_HINT,
+                          "cannot read the catalogue's \"%s\": %s", path,
                           strerror(errno));
         return 0;
     }

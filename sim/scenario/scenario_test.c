@@ -465,3 +465,14 @@ Test(scenario, help_and_json_schema_name_every_section)
     cr_assert(!nf_scenario_write_help("duration.x", &t, &hint));
     nf_text_fini(&t);
 }
+
+Test(scenario, help_tells_limits_in_full_digits)
+{
+    struct nf_text t = {0};
+    const char *hint;
+    cr_assert(nf_scenario_write_help("", &t, &hint));
+    cr_assert_not_null(strstr(t.data, "seed: whole number, 0 to 9223372036854775807;"));
+    cr_assert_not_null(strstr(t.data, "replications: whole number, 1 to 100000;"));
+    cr_assert_null(strstr(t.data, "e+"), "%s", t.data);
+    nf_text_fini(&t);
+}

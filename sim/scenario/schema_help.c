@@ -1,7 +1,7 @@
 /* `nearfar schema PATH`: what a key means, told from the tables. */
 #include <string.h>
 
-#include "scenario/schema.h"
+#include "scenario/schema_part.h"
 
 static void add_words(struct nf_text *out, const char *const *words)
 {
@@ -21,8 +21,8 @@ static void add_range(struct nf_text *out, const struct nf_field *f)
     if ((f->low == 0 && f->high == 0) || (f->flags & NF_OF_PARENT) != 0) {
         return;
     }
-    nf_units_format(f->low, dim, false, low, sizeof low);
-    nf_units_format(f->high, dim, false, high, sizeof high);
+    nf__schema_limit(f, f->low, dim, low, sizeof low);
+    nf__schema_limit(f, f->high, dim, high, sizeof high);
     if (f->low == f->high) {
         nf_text_printf(out, ", always %s", low);
     } else if ((f->flags & NF_ABOVE_LOW) != 0) {

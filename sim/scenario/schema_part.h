@@ -52,4 +52,8 @@ bool nf__schema_check_name(const struct nf__at *at, const char *name);
 /* Load at->node into *out, a field of a scalar kind. */
 bool nf__schema_load_scalar(const struct nf__at *at, const struct nf_field *f, void *out);
 
+/* A limit of a field in full digits, with its unit: people may copy it. Returns buf (64 bytes are enough). */
+char *nf__schema_limit(const struct nf_field *f, double limit, enum nf_dimension dim,
+                       char *buf, size_t cap);
+
 #endif

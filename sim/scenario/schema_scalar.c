@@ -1,8 +1,10 @@
 #include "scenario/schema_part.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* No time in a file is longer (100 years): sums of many still fit int64 nanoseconds (292 years). */
@@ -73,6 +75,18 @@ static bool looks_not_finite(const char *s)
     return false;
 }
 
+char *nf__schema_limit(const struct nf_field *f, double limit, enum nf_dimension dim,
+                       char *buf, size_t cap)
+{
+    if (f->kind != NF_FIELD_INT) {
+        return nf_units_format(limit, dim, true, buf, cap);
+    }
+    /* 2^63 stands for the largest int64, which is no double. */
+    int64_t whole = limit >= 0x1p63 ? INT64_MAX : (int64_t)limit;
+    snprintf(buf, cap, "%" PRId64, whole);
+    return buf;
+}
+
 static bool check_range(const struct nf__at *at, const struct nf_field *f, double v)
 {
     enum nf_dimension dim =
@@ -91,8 +105,8 @@ static bool check_range(const struct nf__at *at, const struct nf_field *f, doubl
         return true;
     }
     /* exact: a limit is a round number, and people may copy it */
-    nf_units_format(f->low, dim, true, low, sizeof low);
-    nf_units_format(f->high, dim, true, high, sizeof high);
+    nf__schema_limit(f, f->low, dim, low, sizeof low);
+    nf__schema_limit(f, f->high, dim, high, sizeof high);
     if (f->low == f->high) { /* the version of a format */
         return nf__schema_fail(
             at, NF_E_RANGE,
@@ -157,12 +171,19 @@ static bool load_int(const struct nf__at *at, const struct nf_field *f, int64_t 
                                at->node->text);
     }
     if (!nf_text_int64(at->node->text, &v)) {
-        bool is_number = nf_text_double(at->node->text, &d);
-        return nf__schema_fail(
-            at, is_number && fabs(d) >= 9.2e18 ? NF_E_RANGE : NF_E_TYPE, NULL,
-            "expected a whole number%s%s%s, found %s", such_as(at, f),
-            f->infinite != NULL ? " or " : "", f->infinite != NULL ? f->infinite : "",
-            nf_yaml_describe(at->node, at->load->arena));
+        bool is_huge = nf_text_double(at->node->text, &d) && fabs(d) >= 0x1p63;
+        if (is_huge && !check_range(at, f, d)) {
+            return false;
+        }
+        if (is_huge) {
+            return nf__schema_fail(at, NF_E_RANGE, NULL, "%s is more than %" PRId64,
+                                   at->node->text, INT64_MAX);
+        }
+        return nf__schema_fail(at, NF_E_TYPE, NULL,
+                               "expected a whole number%s%s%s, found %s", such_as(at, f),
+                               f->infinite != NULL ? " or " : "",
+                               f->infinite != NULL ? f->infinite : "",
+                               nf_yaml_describe(at->node, at->load->arena));
     }
     if (!check_range(at, f, (double)v)) {
         return false;

@@ -345,7 +345,7 @@ static const struct nf_field scenario_fields[] = {
     {.key = "seed",
      .kind = NF_FIELD_INT,
      .low = 0,
-     .high = 9.2e18,
+     .high = 0x1p63, /* all of int64 */
      .fallback = "1",
      AT(seed),
      .help = "Of all random draws: the same seed gives the same results."},
