@@ -64,6 +64,13 @@ static const char *find_data_root(struct nf_cli *cli)
 
 /* ---- help ---- */
 
+static void add_verbs(struct nf_text *out)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        nf_text_printf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->sentence);
+    }
+}
+
 static void add_program_help(struct nf_text *out)
 {
     nf_text_add(out,
@@ -75,9 +82,7 @@ static void add_program_help(struct nf_text *out)
                 "  nearfar plot hybrid.h5 -o hybrid.png\n"
                 "  nearfar check scenarios/article/hybrid-vision.yaml --effective\n\n"
                 "Verbs:\n");
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        nf_text_printf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->sentence);
-    }
+    add_verbs(out);
     nf_text_add(
         out,
         "\n"
@@ -130,6 +135,19 @@ static int say_unknown_verb(struct nf_cli *cli, const char *word)
     return NF_EXIT_INPUT;
 }
 
+/* The verbs go where the message goes: a program that asked for nothing gets nothing on standard output. */
+static int say_no_verb(struct nf_cli *cli)
+{
+    struct nf_text usage = {0};
+    nf_text_add(&usage, "Usage: nearfar VERB [ARGUMENTS]\n");
+    add_verbs(&usage);
+    fputs(usage.data, stderr);
+    nf_text_fini(&usage);
+    (void)nf_diag_add(&cli->diags, NF_E_USAGE, nowhere, NULL, "see: nearfar --help",
+                      "a verb is missing");
+    return NF_EXIT_INPUT;
+}
+
 static int help_for(struct nf_cli *cli, int argc, char **argv)
 {
     if (argc == 0) {
@@ -167,9 +185,7 @@ static int dispatch(struct nf_cli *cli, int argc, char **argv)
 {
     const char *word = argc > 0 ? argv[0] : "";
     if (argc == 0) {
-        (void)nf_diag_add(&cli->diags, NF_E_USAGE, nowhere, NULL, "see: nearfar --help",
-                          "a verb is missing");
-        return NF_EXIT_INPUT;
+        return say_no_verb(cli);
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
         strcmp(word, "help") == 0) {

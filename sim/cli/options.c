@@ -207,4 +207,7 @@ void nf_options_help(const struct nf_verb *verb, struct nf_text *out)
     if (verb->notes) {
         nf_text_printf(out, "\n%s\n", verb->notes);
     }
+    nf_text_add(out,
+                "\nExit status: 0 done; 1 done and the answer is no; 2 wrong usage or "
+                "input, nothing was\nrun or written; 3 the environment failed.\n");
 }

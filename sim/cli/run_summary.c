@@ -56,7 +56,7 @@ const char *nf_run_time(struct nf_estimate e, struct nf_arena *arena)
     if (size >= 1e-3) {
         return number(e, 1e3, " ms", arena);
     }
-    return number(e, 1e6, " us", arena);
+    return size >= 1e-6 ? number(e, 1e6, " us", arena) : number(e, 1e9, " ns", arena);
 }
 
 static const char *time_only(struct nf_estimate e, struct nf_arena *arena)
@@ -209,6 +209,24 @@ static void add_prefix_hits(const struct nf_report *r, struct nf_arena *arena,
     }
 }
 
+/* A pool that starts its replicas anew again and again pays for starts that a calmer scaler would not need. */
+static void add_hunting(const struct nf_report *r, struct nf_arena *arena,
+                        struct nf_text *out)
+{
+    enum { OFTEN = 2 };
+    for (size_t i = 0; i < r->group_count; i++) {
+        const struct nf_group_report *g = &r->groups[i];
+        double starts = g->cold_starts.value, most = g->replicas_max.value;
+        if (most > 1.0 && starts >= OFTEN * most) {
+            nf_text_printf(out,
+                           "  %s hunts: %s cold starts for at most %s replicas; it "
+                           "shrank and grew about %.0f times over\n",
+                           g->name, plain(starts, 1.0, "", arena),
+                           plain(most, 1.0, "", arena), starts / most);
+        }
+    }
+}
+
 /* A share that is not nothing is never printed as nothing. */
 static const char *share_text(double share, struct nf_arena *arena)
 {
@@ -285,6 +303,7 @@ static void add_stations(const struct nf_report *r, struct nf_arena *arena,
                     : "\n");
     nf_columns_print(&t, 2, out);
     add_prefix_hits(r, arena, out);
+    add_hunting(r, arena, out);
     add_outside(r, arena, out);
     nf_text_add(out, "\n");
 }

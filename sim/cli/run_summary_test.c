@@ -51,6 +51,8 @@ Test(run_summary, times_have_the_unit_of_their_size_and_the_digits_of_their_half
     expect_time(0.0652178, 0.000123, "65.22 \u00b1 0.12 ms");
     expect_time(0.0652178, (double)NAN, "65.22 ms");
     expect_time(4.25e-6, (double)NAN, "4.250 us");
+    expect_time(0.9013e-9, (double)NAN, "0.9013 ns");
+    expect_time(999.4e-9, (double)NAN, "999.4 ns");
     expect_time(1234.56, (double)NAN, "1235 s");
     expect_time(1234.56, 98.7, "1235 \u00b1 99 s");
     expect_time(0.0, 0.0, "0 s");
@@ -64,4 +66,34 @@ Test(run_summary, counts_are_grouped_by_thousands)
     cr_assert_str_eq(nf_run_count(999, &arena), "999");
     cr_assert_str_eq(nf_run_count(1000, &arena), "1,000");
     cr_assert_str_eq(nf_run_count(12345678901, &arena), "12,345,678,901");
+}
+
+/* The summary of a run of one pool. */
+static bool says_hunts(double cold_starts, double replicas_max)
+{
+    const struct nf_estimate none = {(double)NAN, (double)NAN};
+    struct nf_group_report pool = {.name = "pool",
+                                   .tier = NF_TIER_CLOUD,
+                                   .copies = 1,
+                                   .cold_starts = {cold_starts, (double)NAN},
+                                   .replicas_max = {replicas_max, (double)NAN},
+                                   .prefix_hit_rate = none};
+    struct nf_report report = {
+        .scenario = "s", .replications = 1, .group_count = 1, .groups = &pool};
+    struct nf_run_facts facts = {.description = "", .scenario_path = "s.yaml"};
+    struct nf_text out = {0};
+    nf_run_print(&report, &facts, &arena, &out);
+    bool says = strstr(out.data, "pool hunts: ") != NULL;
+    nf_text_fini(&out);
+    return says;
+}
+
+Test(run_summary, a_pool_that_starts_its_replicas_again_and_again_is_told)
+{
+    cr_assert(says_hunts(115, 17));
+    cr_assert(says_hunts(34, 17));
+    cr_assert(!says_hunts(33, 17)); /* grew once, and once in part */
+    cr_assert(!says_hunts(15, 13));
+    cr_assert(!says_hunts(0, 4));
+    cr_assert(!says_hunts(40, 1)); /* scales to zero and back */
 }

@@ -129,6 +129,12 @@ static bool is_saturated(const struct nf_station *s)
     return q[0] < q[1] && q[1] < q[2] && q[2] < q[3] && kept > 10 && kept > 0.02 * came;
 }
 
+/* A share of two sums that round apart: what is above 1 by rounding alone is 1. */
+static double share(double x)
+{
+    return x > 1 && x < 1 + 1e-6 ? 1 : x;
+}
+
 void nf__meters_series(struct nf_world *w)
 {
     double interval_s = nf_time_s(w->spec->series_interval);
@@ -147,7 +153,8 @@ void nf__meters_series(struct nf_world *w)
             .in_service = (uint32_t)s->in_service.level,
             .replicas_ready = s->ready,
             .replicas_starting = s->starting,
-            .utilization = available > 0 ? (busy - s->series_busy) / available : 0};
+            .utilization =
+                available > 0 ? share((busy - s->series_busy) / available) : 0};
         s->series_came = came;
         s->series_busy = busy;
         s->series_capacity = capacity;
@@ -211,7 +218,7 @@ static void station_finish(struct nf_world *w, struct nf_station *s,
     uint64_t departures = s->arrivals + (uint64_t)s->inside_before -
                           (uint64_t)(s->waiting.level + s->in_service.level);
     double capacity = nf_timeavg_integral_s(&s->capacity_level);
-    o->utilization = ratio(nf_level_integral_s(&s->busy, w->now), capacity);
+    o->utilization = share(ratio(nf_level_integral_s(&s->busy, w->now), capacity));
     o->queue_mean = ratio(nf_level_integral_s(&s->waiting, w->now), window_s);
     o->in_system_mean =
         o->queue_mean + ratio(nf_level_integral_s(&s->in_service, w->now), window_s);

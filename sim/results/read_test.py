@@ -104,6 +104,8 @@ def check_layout(run):
             with xr.open_dataset(run.path, group=f"replication/{name}/series") as series:
                 check(series.queue.dims == ("time", "station"), "dimensions of the series")
                 check(np.all(np.diff(series.time.values) > 0), "time rises")
+                there = series.utilization.values[~np.isnan(series.utilization.values)]
+                check(np.all((there >= 0) & (there <= 1)), name, "a utilization outside 0 to 1")
     check(run.file["scenario"].attrs["seed"] >= 0 and len(run.file["scenario"].attrs["sha256"]) == 64, "identity")
     check(isinstance(run.file["scenario/text"][()], bytes), "scenario text")
     check_inputs(run.file["scenario"])
