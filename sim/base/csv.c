@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -214,6 +215,57 @@ enum nf_status nf_csv_read(const char *path, struct nf_place from, struct nf_are
     nf_sha256_of(data, length, out->sha256);
     size_t mark = length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     return nf_csv_parse(data + mark, length - mark, 1, arena, diags, out);
+}
+
+struct row_hash {
+    uint64_t hash;
+    size_t row;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct row_hash *x = a, *y = b;
+    if (x->hash != y->hash) {
+        return x->hash < y->hash ? -1 : 1;
+    }
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static bool is_same_row(const struct nf_csv *t, size_t a, size_t b)
+{
+    for (size_t c = 0; c < t->columns; c++) {
+        if (strcmp(t->cells[a * t->columns + c], t->cells[b * t->columns + c]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool nf_csv_check_repeats(const struct nf_csv *t, struct nf_arena *arena,
+                          struct nf_diags *diags)
+{
+    struct row_hash *all = NF_NEW_ARRAY(arena, t->rows, struct row_hash);
+    int wrong = 0;
+    for (size_t i = 0; i < t->rows; i++) {
+        all[i].row = i;
+        for (size_t c = 0; c < t->columns; c++) {
+            all[i].hash =
+                nf_hash_mix(all[i].hash, nf_hash_name(t->cells[i * t->columns + c]));
+        }
+    }
+    if (t->rows > 0) {
+        qsort(all, t->rows, sizeof *all, by_hash);
+    }
+    for (size_t i = 1; i < t->rows && wrong < WRONG_ROWS_MAX; i++) {
+        size_t before = all[i - 1].row, row = all[i].row;
+        if (all[i].hash == all[i - 1].hash && is_same_row(t, before, row)) {
+            wrong++;
+            (void)nf_diag_add(diags, NF_E_KEY,
+                              (struct nf_place){t->file, t->lines[row], 0}, "", NULL,
+                              "row %zu: row %zu again", row + 1, before + 1);
+        }
+    }
+    return wrong == 0;
 }
 
 int nf_csv_column(const struct nf_csv *t, const char *name)

@@ -38,6 +38,10 @@ NF_MUST_CHECK enum nf_status nf_csv_parse(const char *text, size_t length, int l
                                           struct nf_arena *arena, struct nf_diags *diags,
                                           struct nf_csv *out);
 
+/* Rows that stand twice, cell by cell: an entry (NF_E_KEY) each, at most 20. False when there are any. */
+bool nf_csv_check_repeats(const struct nf_csv *t, struct nf_arena *arena,
+                          struct nf_diags *diags);
+
 /* Index of a column, -1 when there is none of this name. */
 int nf_csv_column(const struct nf_csv *t, const char *name);
 

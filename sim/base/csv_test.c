@@ -121,6 +121,18 @@ CSV_TEST(a_file_that_is_not_there_is_an_io_error)
                  NF_E_IO);
 }
 
+CSV_TEST(rows_that_stand_twice_are_told)
+{
+    struct nf_csv t = good("m,s\n7,a\n7,b\n8,a\n7,a\n77,\n7,7\n7,a\n");
+    cr_assert(!nf_csv_check_repeats(&t, &arena, &diags));
+    cr_assert_eq(diags.errors, 2);
+    cr_assert_eq(diags.items[0].place.line, 5);
+    cr_assert_str_eq(diags.items[0].message, "row 4: row 1 again");
+    cr_assert_str_eq(diags.items[1].message, "row 7: row 4 again");
+    t = good("m,s\n1,\n,1\n");
+    cr_assert(nf_csv_check_repeats(&t, &arena, &diags));
+}
+
 CSV_TEST(numbers_are_strict_and_bounded)
 {
     struct nf_csv t = good("m,latency_us\n7,nan\n8,-1\n9,\n10,1e3\n");

@@ -308,7 +308,7 @@ const struct nf_verb nf_verb_validate = {
         "its\n"
         "           theory, or an interval was too wide to tell\n"
         "operators  times of matrix products, prefill and decode attention (the files of "
-        "calibrate fit)\n"
+        "calibrate fit, import)\n"
         "serving    a table of LLM serving runs: model_path, system, isl, osl, "
         "batch_size, "
         "tp_size, ...,\n"

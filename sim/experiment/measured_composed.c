@@ -264,7 +264,7 @@ static double attention_s(const struct whole *w, double tokens, double hidden,
 }
 
 /* Modulated norm, products of queries, keys and values, attention, product, gated residual and modulated norm in one pass, feed-forward with
- * GELU between its products. */
+ * GELU between its products, gated residual. */
 static double diffusion_block_s(struct whole *w)
 {
     const struct nf_calibration *k = w->profile;
@@ -285,7 +285,8 @@ static double diffusion_block_s(struct whole *w)
     return product_s(w, tokens, 3 * hidden, hidden) +
            product_s(w, tokens, hidden, hidden) + product_s(w, tokens, ffn, hidden) +
            product_s(w, tokens, hidden, ffn) + attention_s(w, tokens, hidden, heads) +
-           2 * pass_s(w, 8 * tokens * hidden) + pass_s(w, 4 * tokens * ffn);
+           pass_s(w, 4 * tokens * hidden) + pass_s(w, 8 * tokens * hidden) +
+           pass_s(w, 4 * tokens * ffn) + pass_s(w, 6 * tokens * hidden);
 }
 
 /* ---- rows ---- */

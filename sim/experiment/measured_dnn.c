@@ -571,6 +571,9 @@ enum nf_status nf_measured_dnn(const struct nf_measured_with *with, const char *
             "that system. Generation:\nseconds a job.",
         .count = r->csv.rows};
     out->rows = NF_NEW_ARRAY(arena, out->count, struct nf_measured_row);
+    if (!nf_csv_check_repeats(&r->csv, arena, diags)) {
+        return nf_diags_status(diags);
+    }
     if (take_generations(r, out)) {
         return diags->errors == 0 ? NF_OK : nf_diags_status(diags);
     }

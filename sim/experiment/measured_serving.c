@@ -1,6 +1,7 @@
 /* measured_serving.c - measured serving runs of LLM engines against a closed loop through one simulated replica. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/csv.h"
@@ -58,6 +59,8 @@ struct serving {
     int column[COLUMNS];
     struct nf_arena *arena;
     struct nf_diags *diags;
+    double *ratios; /* measured times per token over the least that is possible */
+    size_t ratio_count;
 };
 
 /* The inputs of one row. */
@@ -245,6 +248,44 @@ static const char *simulate(const struct run *r, struct nf_measured_row *row,
     return NULL;
 }
 
+/* Every token reads every weight that it uses once: each device its share, at the data sheet's bandwidth. Caches are no help. */
+static void check_time(struct serving *s, size_t i, const struct run *r,
+                       const struct nf_measured_row *row)
+{
+    double share = r->arch->experts > 0 ? 0.01 : 1;
+    double least = share * nf_llm_weight_bytes(r->arch) / fmax(1, r->tp * r->pp) /
+                   r->device->bandwidth;
+    s->ratios[s->ratio_count++] = row->measured[1] / (least + 2e-3);
+    if (row->measured[1] < 0.3 * least) {
+        (void)nf_csv_error(&s->csv, i, s->column[TPOT], NF_E_RANGE, s->diags,
+                           "row %zu: %.4g ms, but reading the weights takes %s %.4g ms; "
+                           "milliseconds are expected",
+                           i + 1, row->measured[1] * 1e3, r->device->name, least * 1e3);
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Single rows may be of an overloaded system, a file off by 1000 is slow everywhere. */
+static void check_unit(struct serving *s)
+{
+    if (s->ratio_count == 0) {
+        return;
+    }
+    qsort(s->ratios, s->ratio_count, sizeof *s->ratios, by_number);
+    double middle = s->ratios[s->ratio_count / 2];
+    if (middle > 200) {
+        (void)nf_csv_error(&s->csv, 0, s->column[TPOT], NF_E_RANGE, s->diags,
+                           "half of the times are more than %.0f times what reading the "
+                           "weights takes; milliseconds are expected",
+                           middle);
+    }
+}
+
 static void take_row(struct serving *s, size_t i, struct nf_measured_row *row)
 {
     struct run r = {0};
@@ -284,6 +325,9 @@ static void take_row(struct serving *s, size_t i, struct nf_measured_row *row)
             nf_arena_printf(s->arena, "no device is called %s", cell(s, i, SYSTEM));
     } else {
         row->skipped = simulate(&r, row, s->arena);
+        if (!row->skipped) {
+            check_time(s, i, &r, row);
+        }
     }
 }
 
@@ -298,9 +342,10 @@ enum nf_status nf_measured_serving(const struct nf_measured_with *with, const ch
     }
     s.source = nf_csv_column(&s.csv, "silicon_data_source");
     s.experts = nf_csv_column(&s.csv, "moe_ep_size");
-    if (!find_columns(&s)) {
+    if (!find_columns(&s) || !nf_csv_check_repeats(&s.csv, arena, diags)) {
         return nf_diags_status(diags);
     }
+    s.ratios = NF_NEW_ARRAY(arena, s.csv.rows, double);
     *out = (struct nf_measured){.kind = "serving",
                                 .metrics = {"ttft", "tpot"},
                                 .metric_count = 2,
@@ -318,6 +363,9 @@ enum nf_status nf_measured_serving(const struct nf_measured_with *with, const ch
     out->rows = NF_NEW_ARRAY(arena, out->count, struct nf_measured_row);
     for (size_t i = 0; i < out->count && diags->errors < NF_DIAGS_MAX; i++) {
         take_row(&s, i, &out->rows[i]);
+    }
+    if (diags->errors == 0) {
+        check_unit(&s);
     }
     return diags->errors == 0 ? NF_OK : nf_diags_status(diags);
 }

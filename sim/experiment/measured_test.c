@@ -209,6 +209,75 @@ Test(measured, wrong_tables_are_told_with_row_and_column)
     cr_assert_eq(diags.items[0].place.line, 2);
 }
 
+static void expect_range(const char *rows, const char *part)
+{
+    nf_diags_init(&diags, &arena);
+    const char *a = write_text("rows.csv", rows);
+    cr_assert_eq(nf_measured_serving(&with, a, &arena, &diags, &m), NF_E_RANGE);
+    cr_assert(strstr(diags.items[0].message, part), "%s", diags.items[0].message);
+    cr_assert_str_eq(diags.items[0].path, "silicon_tpot_ms");
+}
+
+Test(measured, serving_times_in_another_unit_or_twice_are_told)
+{
+    static const char row[] =
+        "r1,vllm,meta-llama/Llama-3.1-8B,h100_sxm,,,512,64,4,1,1,,50,6\n";
+    expect_range(HEADER "r1,vllm,meta-llama/Llama-3.1-8B,h100_sxm,,,512,64,4,1,1,,"
+                        "0.05,0.006\n",
+                 "row 1: 0.006 ms, but reading the weights takes H100 4.794 ms");
+    expect_range(HEADER "r1,vllm,meta-llama/Llama-3.1-8B,h100_sxm,,,512,64,4,1,1,,"
+                        "50000,6000\n",
+                 "half of the times");
+    nf_diags_init(&diags, &arena);
+    const char *a =
+        write_text("rows.csv", nf_arena_printf(&arena, HEADER "%s%s", row, row));
+    cr_assert_eq(nf_measured_serving(&with, a, &arena, &diags, &m), NF_E_KEY);
+    cr_assert_str_eq(diags.items[0].message, "row 2: row 1 again");
+}
+
+/* ---- import ---- */
+
+/* The rows of nearfar-kernels make a figure "measured", unless they say that nobody measured them. */
+Test(measured, import_calls_measured_what_was_measured)
+{
+    const char *path = NF_SOURCE_DIR "/sim/cli/tests/files/kernels/h200.csv";
+    const struct nf_place nowhere = {NULL, 0, 0};
+    struct nf_file_bytes bytes;
+    struct nf_text text = {0}, profile = {0};
+    cr_assert_eq(nf_file_read(path, 1 << 20, nowhere, &arena, &diags, &bytes), NF_OK);
+    const char *end = strstr(bytes.data, "# end rows=");
+    for (const char *c = bytes.data; c < end; c++) {
+        if (strncmp(c, "steady synthetic", 16) == 0) {
+            nf_text_add(&text, "steady");
+            c += 15;
+        } else {
+            nf_text_add_n(&text, c, 1);
+        }
+    }
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    size_t rows = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+        rows += text.data[i] == '\n';
+    }
+    nf_text_printf(&text, "# end rows=%zu fnv1a=%016llx\n", rows - 2,
+                   (unsigned long long)hash);
+    path = write_text("rows.csv", text.data);
+    struct nf_calibrate c = {.catalog = with.catalog,
+                             .device = nf_catalog_device(with.catalog, "H200"),
+                             .files = &path,
+                             .file_count = 1,
+                             .date = "2026-11-25"};
+    struct nf_calibration_fit result;
+    cr_assert_eq(nf_calibrate_run(&c, &arena, &diags, &result, &profile), NF_OK);
+    cr_assert_eq(diags.warnings, 0);
+    cr_assert(strstr(profile.data, "rows: 56, origin: measured, source: rows-gemm-bf16"));
+    cr_assert(strstr(profile.data, "NVIDIA H200, driver 000.00, CUDA 13.0"));
+    cr_assert_null(strstr(profile.data, "origin: assumed, source: rows-gemm"));
+    nf_text_fini(&text);
+    nf_text_fini(&profile);
+}
+
 /* ---- replay ---- */
 
 #define META                                                                             \

@@ -172,7 +172,8 @@ def composed():
     for tokens in (4096, 16384, 65536):
         hidden, ffn = 3072, 12288
         t = (gemm_s(tokens, 3 * hidden, hidden, "bf16") + gemm_s(tokens, hidden, hidden, "bf16") + gemm_s(tokens, ffn, hidden, "bf16") +
-             gemm_s(tokens, hidden, ffn, "bf16") + prefill_s(1, tokens, 0, 24, 24, 0) + 2 * pass_s(8 * tokens * hidden) + pass_s(4 * tokens * ffn))
+             gemm_s(tokens, hidden, ffn, "bf16") + prefill_s(1, tokens, 0, 24, 24, 0) + pass_s(4 * tokens * hidden) + pass_s(8 * tokens * hidden) +
+             pass_s(4 * tokens * ffn) + pass_s(6 * tokens * hidden))
         rows.append(row("diffusion_block", "lt+best", "bf16", f"tokens={tokens} hidden={hidden} heads=24 ffn={ffn}", t, kind="composed"))
     rows.append(row("gemm_lt", "heuristic", "bf16", "m=16 n=4096 k=4096", gemm_s(16, 4096, 4096, "bf16")))
     rows.append(row("decoder_layer", "lt+best", "bf16", "model=llama-9-8b ranks=1 queries=64 context=0 decode=0 decode_context=0", 1e-4,
