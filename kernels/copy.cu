@@ -180,12 +180,12 @@ static void measure(nf_bench *b)
                             (size_t)1 << 30};
     for (size_t bytes : sizes) {
         for (int v = 0; v <= VERSIONS && bytes <= largest; v++) {
-            if (v < VERSIONS ? nf_worth(b, &versions[v]) : nf_time_left(b)) {
+            if (v < VERSIONS ? nf_worth(b, &versions[v]) : nf_main_turn(b)) {
                 measure_one(b, bytes, v, false);
             }
         }
     }
-    if (sizes[2] <= largest && nf_time_left(b)) {
+    if (sizes[2] <= largest && nf_main_turn(b)) {
         measure_one(b, sizes[2], UNROLLED, true);
     }
 }

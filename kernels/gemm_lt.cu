@@ -473,29 +473,39 @@ enum { OF_8B = 4 };
 static const int tokens[] = {1, 16, 128, 1024, 4096, 8, 64, 256, 512, 2048, 8192};
 enum { QUICK_TOKENS = 5 };
 
-static void measure_type(nf_bench *b, nf_dtype type)
+/* The cube and the shapes of --quick. */
+static void measure_first(nf_bench *b, nf_dtype type)
 {
-    bool full = b->scope == NF_FULL;
-    size_t rows = sizeof tokens / sizeof *tokens,
-           kinds = sizeof weights / sizeof *weights;
     const int cube[3] = {8192, 8192, 8192};
     for (int v = 0; v < NF_LT_VERSIONS && must_have(b, type); v++) {
         if (nf_worth(b, &versions[v])) {
             measure_one(b, v, type, cube);
         }
     }
-    for (size_t w = 0; w < (full ? kinds : (size_t)OF_8B); w++) {
-        for (size_t t = 0; t < (full ? rows : (size_t)QUICK_TOKENS); t++) {
-            bool less = type == NF_F16 || type == NF_S8; /* as bf16 and fp8 */
-            bool wanted = !less || (full && w < OF_8B && t < QUICK_TOKENS);
+    for (int w = 0; w < OF_8B; w++) {
+        for (int t = 0; t < QUICK_TOKENS && must_have(b, type); t++) {
             const int shape[3] = {tokens[t], weights[w][0], weights[w][1]};
-            if (wanted && must_have(b, type) && nf_time_left(b)) {
+            if (nf_main_turn(b)) {
                 measure_one(b, NF_LT_HEURISTIC, type, shape);
             }
         }
     }
 }
 
+static void measure_rest(nf_bench *b, nf_dtype type)
+{
+    int rows = sizeof tokens / sizeof *tokens, kinds = sizeof weights / sizeof *weights;
+    for (int t = 0; t < rows; t++) {
+        for (int w = 0; w < kinds && must_have(b, type); w++) {
+            const int shape[3] = {tokens[t], weights[w][0], weights[w][1]};
+            if ((w >= OF_8B || t >= QUICK_TOKENS) && nf_main_turn(b)) {
+                measure_one(b, NF_LT_HEURISTIC, type, shape);
+            }
+        }
+    }
+}
+
+/* What serving uses most comes first, so that a short budget loses the least. */
 static void measure(nf_bench *b)
 {
     char why[NF_WHY];
@@ -503,8 +513,13 @@ static void measure(nf_bench *b)
         nf_left_out("gemm_lt", why);
         return;
     }
-    for (nf_dtype type : types) {
-        measure_type(b, type);
+    measure_first(b, NF_BF16);
+    measure_first(b, NF_E4M3);
+    if (b->scope == NF_FULL) {
+        measure_rest(b, NF_BF16);
+        measure_rest(b, NF_E4M3);
+        measure_first(b, NF_F16);
+        measure_first(b, NF_S8);
     }
 }
 

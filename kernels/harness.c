@@ -9,6 +9,11 @@ bool nf_time_left(const struct nf_bench *b)
     return nf_ok(b) && (b->deadline_s <= 0.0 || nf_now_s() < b->deadline_s);
 }
 
+bool nf_main_turn(const struct nf_bench *b)
+{
+    return !b->plain_turn && nf_time_left(b);
+}
+
 struct nf_bound nf_bound_of(enum nf_dtype type)
 {
     switch (type) {

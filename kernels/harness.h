@@ -44,6 +44,7 @@ struct nf_bench {
     int capability; /* kernels for newer devices than this are not used; the device's, or less by --capability */
     uint64_t seed;  /* of random inputs; printed with every failure */
     uint64_t drawn;
+    bool plain_turn;   /* --full: after the fast versions, the others; see nf_worth */
     double deadline_s; /* nf_now_s() after which no case starts; 0: none */
     nf_stream stream;
     struct nf_allocation *allocations;
@@ -172,6 +173,8 @@ struct nf_clock_reading;
 void nf_row_write(struct nf_bench *b, struct nf_row *row, enum nf_dtype type,
                   const struct nf_clock_reading *reading);
 bool nf_time_left(const struct nf_bench *b);
+/* The same, but false in the turn of the plain versions: for rows that belong to no version of ours. */
+bool nf_main_turn(const struct nf_bench *b);
 
 /* --- operations ----------------------------------------------------------------------------------- */
 struct nf_op {
@@ -179,8 +182,8 @@ struct nf_op {
     const struct nf_version *versions;
     int version_count;
     void (*check)(struct nf_bench *b);
-    void (*measure)(struct nf_bench *b);
-    bool composed; /* its rows test the fits and never feed them */
+    void (*measure)(struct nf_bench *b); /* twice in --full where a version is not fast */
+    bool composed;                       /* its rows test the fits and never feed them */
     double
         reserve_s[2]; /* time that the operations before it must leave: --quick, --full */
 };

@@ -222,6 +222,23 @@ static int check(const struct options *o)
     return b.failed > 0 ? WRONG : status;
 }
 
+/* The fast versions, then in --full the others, if there are any. */
+static void measure_turns(struct nf_bench *b, const struct nf_op *op)
+{
+    bool plain = false;
+    for (int v = 0; v < op->version_count; v++) {
+        plain = plain || !op->versions[v].fast;
+    }
+    op->measure(b);
+    nf_case_end(b);
+    if (plain && b->scope == NF_FULL && nf_time_left(b)) {
+        b->plain_turn = true;
+        op->measure(b);
+        nf_case_end(b);
+        b->plain_turn = false;
+    }
+}
+
 /* Each operation may use up to four even shares of what is left (of a few operations, one and a half): the long
  * ones get more than the short ones, and none starves the rest. */
 static void measure_all(struct nf_bench *b, const struct options *o, bool composed,
@@ -243,8 +260,7 @@ static void measure_all(struct nf_bench *b, const struct options *o, bool compos
         double now = nf_now_s(), share = (left > 8 ? 4.0 : 1.5) * (end_s - now) / left;
         left--;
         b->deadline_s = now + share < end_s ? now + share : end_s;
-        ops[i]->measure(b);
-        nf_case_end(b);
+        measure_turns(b, ops[i]);
         if (nf_ok(b) && nf_now_s() > b->deadline_s) {
             (void)fprintf(stderr,
                           "%s: its share of the time is used up, the rest is left out\n",

@@ -66,10 +66,11 @@ double nf_measure_sets(nf_bench *b, nf_measure *m, const nf_sets<Arguments> *set
     return nf_measure_run(b, m, cache);
 }
 
-/* Whether a version is worth its time in this run: plain ones only in --full. */
+/* Whether a version is worth its time now: the fast ones first, the others only in --full, in a turn of their
+ * own, so that a short budget loses the plain ones. */
 static inline bool nf_worth(const nf_bench *b, const nf_version *v)
 {
-    return nf_version_runs(b, v) && (v->fast || b->scope == NF_FULL) && nf_time_left(b);
+    return nf_version_runs(b, v) && v->fast != b->plain_turn && nf_time_left(b);
 }
 
 #endif
