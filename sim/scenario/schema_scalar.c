@@ -1,11 +1,11 @@
 #include "scenario/schema_part.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* No time in a file is longer (100 years): sums of many still fit int64 nanoseconds (292 years). */
 #define LONGEST_TIME_S 3.1536e9
@@ -63,12 +63,8 @@ static bool looks_not_finite(const char *s)
 {
     static const char *const words[] = {"nan",   ".nan", "inf",   ".inf",     "-inf",
                                         "-.inf", "+inf", "+.inf", "infinity", NULL};
-    char lower[12] = {0};
-    for (size_t i = 0; i + 1 < sizeof lower && s[i] != '\0'; i++) {
-        lower[i] = (char)tolower((unsigned char)s[i]);
-    }
     for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcmp(lower, words[i]) == 0) {
+        if (strcasecmp(s, words[i]) == 0) {
             return true;
         }
     }
