@@ -49,6 +49,7 @@ void nf__catalog_walk(const struct nf_table *table, const struct nf_field *field
 struct check {
     struct nf_load *load;
     const struct nf_list *sources;
+    bool is_whole; /* every source that the file declares is in the list */
 };
 
 /* YYYY, YYYY-MM or YYYY-MM-DD. */
@@ -94,25 +95,26 @@ static void check_cite(void *ctx, const struct nf_table *table,
     struct check *c = ctx;
     (void)table;
     (void)field;
-    if (cite->at.is_broken) {
+    if (cite->source == NULL) { /* told as missing or wrong */
         return;
     }
     const struct nf__source *sources = c->sources->items;
+    bool is_known = false, has_own_date = cite->date != NULL;
     for (size_t i = 0; i < c->sources->count; i++) {
         if (strcmp(sources[i].at.name, cite->source) == 0) {
+            is_known = true;
             cite->source_text = sources[i].text;
-            if (cite->date == NULL) {
-                cite->date = sources[i].date;
-            }
+            cite->date = has_own_date ? cite->date : sources[i].date;
         }
     }
-    if (cite->source_text == NULL) {
+    if (!is_known && c->is_whole) {
         (void)nf_object_error(
             c->load, &cite->at, "source", NF_E_REFERENCE,
             near_hint(c->load, cite->source,
                       names_of(c->load->arena, c->sources, sizeof(struct nf__source))),
             "\"%s\" is not among the file's sources", cite->source);
-    } else if (!is_date(cite->date)) {
+    }
+    if (has_own_date && !is_date(cite->date)) {
         (void)nf_object_error(c->load, &cite->at, "date", NF_E_TYPE, NULL,
                               "\"%s\" is not a date: YYYY, YYYY-MM or YYYY-MM-DD",
                               cite->date);
@@ -124,13 +126,13 @@ static void check_sources(struct nf_load *load, const struct nf_table *table, vo
 {
     struct nf__source *s = sources->items;
     for (size_t i = 0; i < sources->count; i++) {
-        if (!s[i].at.is_broken && !is_date(s[i].date)) {
+        if (s[i].date != NULL && !is_date(s[i].date)) {
             (void)nf_object_error(load, &s[i].at, "date", NF_E_TYPE, NULL,
                                   "\"%s\" is not a date: YYYY, YYYY-MM or YYYY-MM-DD",
                                   s[i].date);
         }
     }
-    struct check c = {load, sources};
+    struct check c = {load, sources, nf_object_is_whole(root, "sources")};
     nf__catalog_walk(table, NULL, root, check_cite, &c);
 }
 
@@ -359,12 +361,12 @@ enum nf_status nf_catalog_read_profile(const struct nf_catalog *c, const char *p
     struct nf__profile_entry *p = NF_NEW(arena, struct nf__profile_entry);
     int errors = diags->errors;
     enum nf_status s = nf_yaml_read(path, from, arena, diags, file);
-    if (s != NF_OK || file->root == NULL) {
+    if (file->root == NULL) {
         return s;
     }
-    s = nf_schema_load(&load, &nf__profile_table, file->root, "", p);
-    if (s != NF_OK) {
-        return s;
+    if (nf_schema_load(&load, &nf__profile_table, file->root, "", p) != NF_OK &&
+        file->root->kind != NF_YAML_MAP) {
+        return NF_E_TYPE;
     }
     p->at.name = path;
     check_sources(&load, &nf__profile_table, p, &p->sources);

@@ -316,20 +316,20 @@ static const char *sha256_of(const struct nf_catalog *c, const char *profile)
 void nf__catalog_fold_profile(struct nf_load *load, const struct nf_catalog *c,
                               struct nf__profile_entry *e, struct nf_calibration *k)
 {
-    const struct nf_device *device = nf_catalog_device(c, e->device);
+    const struct nf_device *device =
+        e->device != NULL ? nf_catalog_device(c, e->device) : NULL;
     *k = (struct nf_calibration){.name = e->at.name,
                                  .device = e->device,
                                  .sha256 = sha256_of(c, e->at.name),
                                  .mixed_factor = value(&e->mixed_factor)};
-    if (!device) {
+    if (!device && e->device != NULL) {
         (void)nf_object_error(load, &e->at, "device", NF_E_REFERENCE,
                               near_name(load, c, NF__DEVICES, e->device),
                               "no device is called \"%s\"", e->device);
-        return;
     }
     for (int p = 0; p < NF_PRECISIONS; p++) {
         k->gemm[p] = curve(load, &e->gemm.of[p], &k->provenance);
-        if (has(&e->gemm.of[p]) && !(device->peak[p] > 0)) {
+        if (device && has(&e->gemm.of[p]) && !(device->peak[p] > 0)) {
             (void)nf_object_error(load, &e->gemm.of[p].cite.at, "", NF_E_IMPOSSIBLE, NULL,
                                   "%s has no %s peak", e->device,
                                   nf_precision_name((enum nf_precision)p));
@@ -353,7 +353,8 @@ void nf__catalog_fold_profile(struct nf_load *load, const struct nf_catalog *c,
         k->long_attention_ec = e->long_attention.curve.ec;
     }
     fold_allreduce(load, e, k);
-    if (has(&e->prefill) && !(k->mixed_factor > 0)) {
+    if (has(&e->prefill) && !(k->mixed_factor > 0) &&
+        !nf_object_is_wrong(&e->at, "mixed_factor")) {
         (void)nf_object_error(load, &e->at, "mixed_factor", NF_E_KEY, NULL,
                               "attention constants need a mixed_factor above 0");
     }
