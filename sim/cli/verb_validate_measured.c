@@ -222,8 +222,12 @@ static bool choose_profile(struct nf_cli *cli, struct nf_measured_with *with)
         with->profile = k;
     }
     if (!with->profile) {
+        const char *near =
+            nf_text_nearest(name, nf_catalog_names(with->catalog, "profiles"));
         (void)nf_diag_add(&cli->diags, NF_E_REFERENCE, command_line, "--profile",
-                          "a device, a profile of results/calibration, or a .yaml file",
+                          near ? nf_arena_printf(&cli->arena, "did you mean %s?", near)
+                               : "a device, a profile of results/calibration, or a "
+                                 ".yaml file",
                           "no profile is called \"%s\"", name);
         return false;
     }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -77,7 +78,9 @@ static const char *cell(const struct reader *r, size_t row, enum column c)
 bool nf_kernel_file_is(const char *path)
 {
     char start[sizeof format_start] = "";
-    FILE *f = fopen(path, "rb");
+    struct stat st;
+    /* A pipe could be read only once. */
+    FILE *f = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
     if (!f) {
         return false;
     }

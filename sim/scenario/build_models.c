@@ -310,8 +310,11 @@ static const struct nf_calibration *named_calibration(struct nf__build *b,
         found = read;
     }
     if (!found) {
+        const char *near =
+            nf__build_near(b, name, nf_catalog_names(b->catalog, "profiles"));
         (void)nf_object_error(&b->load, &d->at, "calibration", NF_E_REFERENCE,
-                              "a profile of results/calibration, or a .yaml file",
+                              near ? near
+                                   : "a profile of results/calibration, or a .yaml file",
                               "no profile is called \"%s\"", name);
     }
     return found;

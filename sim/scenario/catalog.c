@@ -237,6 +237,11 @@ static void load_profiles(struct loading *l, const char *const *names, size_t co
 
 static void collect_names(struct nf_arena *arena, struct nf_catalog *c)
 {
+    const char **profiles = NF_NEW_ARRAY(arena, c->profile_count + 1, const char *);
+    for (size_t i = 0; i < c->profile_count; i++) {
+        profiles[i] = c->profiles[i].at.name;
+    }
+    c->profile_names = profiles;
     for (int s = 0; s < NF__SECTIONS; s++) {
         const struct nf_list *lists[6] = {&c->root[s].entries};
         const struct nf_table *table = &nf__catalog_tables[s];
@@ -382,7 +387,7 @@ const char *const *nf_catalog_names(const struct nf_catalog *c, const char *sect
             return c->names[s];
         }
     }
-    return NULL;
+    return strcmp(section, "profiles") == 0 ? c->profile_names : NULL;
 }
 
 const struct nf_catalog_file *nf_catalog_files(const struct nf_catalog *c, size_t *count)

@@ -58,7 +58,7 @@ nf_catalog_read_profile(const struct nf_catalog *c, const char *path,
                         struct nf_place from, struct nf_arena *arena,
                         struct nf_diags *diags, struct nf_calibration *out);
 
-/* The names of a section ("devices", "models", "prices", "links"), ended by NULL; NULL for another word. For suggestions
+/* The names of a section ("devices", "models", "prices", "links") or of the profiles ("profiles"), ended by NULL; NULL for another word. For suggestions
  * with nf_text_nearest, and for completion. */
 const char *const *nf_catalog_names(const struct nf_catalog *c, const char *section);
 

@@ -157,6 +157,7 @@ struct nf_catalog {
     const char *const *names[NF__SECTIONS];
     struct nf__profile_entry *profiles;
     size_t profile_count;
+    const char *const *profile_names; /* ended by NULL */
     struct nf_device *devices;
     struct nf_calibration *calibrations; /* one a profile */
     struct nf_dnn_model *dnns;
