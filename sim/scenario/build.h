@@ -135,6 +135,9 @@ void nf__build_routes(struct nf__build *b);
 /* Tell every class that no station can serve. links: for each site group and station group, a link or -1. */
 void nf__build_check_served(struct nf__build *b, const int32_t *links);
 
+/* Does the gateway's order have the group, or is there none? */
+bool nf__build_is_listed(const struct nf__build *b, const struct nf__group *g);
+
 /* Read the catalogue at first use; NULL when it cannot be read (told once). */
 const struct nf_catalog *nf__build_catalog(struct nf__build *b);
 
@@ -144,6 +147,9 @@ bool nf__build_calibration(struct nf__build *b, struct nf__group *g);
 /* Work out what the group's models cost on its device. */
 void nf__build_hostings(struct nf__build *b, struct nf__group *g,
                         struct nf_station_spec *s);
+
+/* Every sequence that runs has to get its token in every iteration. */
+void nf__build_engine(struct nf__build *b, struct nf_engine_decl *e);
 
 /* How a station's requests form batches, and how many GPUs work on one. */
 void nf__build_batching(struct nf__build *b, struct nf__group *g,

@@ -77,6 +77,10 @@ static bool check_point(struct nf__build *b, struct nf_arrivals_decl *d,
                 &b->load, &p->at, "", NF_E_IMPOSSIBLE, NULL,
                 "the times of a profile rise; this one is before the point before");
             ok = false;
+        } else if (p == d->profile.items && p->time > 0) {
+            (void)nf_object_error(&b->load, &p->at, "", NF_E_IMPOSSIBLE,
+                                  "begin with [0s, RATE]", "a profile begins at time 0");
+            ok = false;
         }
         *latest = p->time;
     }

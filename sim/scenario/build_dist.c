@@ -205,6 +205,10 @@ static bool make_empirical(struct nf__build *b, struct nf_dist_decl *d,
     if (d->file != NULL) {
         return make_observed(b, d, dim, out);
     }
+    if (n > 0 && (q[0].p > 0 || q[n - 1].p < 1)) {
+        return refuse(b, d, "quantiles",
+                      "begin with the least value, 0%, and end with the largest, 100%");
+    }
     double *p = NF_NEW_ARRAY(b->load.arena, n, double);
     double *x = NF_NEW_ARRAY(b->load.arena, n, double);
     for (size_t i = 0; i < n; i++) {

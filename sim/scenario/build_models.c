@@ -108,11 +108,8 @@ static void check_plain(struct nf__build *b, struct nf__model *m)
         (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, NULL,
                               "\"%s\" goes with catalog only", extra);
     }
-    if (d->kind == NF_MODEL_SERVICE) {
-        (void)nf_object_error(&b->load, &d->at, "kind", NF_E_KEY, NULL,
-                              "a model of kind service is declared by its service time");
-    }
-    m->kind = has_service ? NF_MODEL_SERVICE : (enum nf_model_kind)d->kind;
+    m->kind =
+        has_service ? NF_MODEL_SERVICE : (enum nf_model_kind)(NF_MODEL_DNN + d->kind);
     m->has_kind = has_service || !nf_object_is_wrong(&d->at, "kind");
 }
 
@@ -211,6 +208,21 @@ static bool settle_layout(struct nf__build *b, struct nf_station_decl *d)
                           (long long)e->tensor_parallel, (long long)e->pipeline_parallel,
                           (long long)d->gpus);
     return false;
+}
+
+void nf__build_engine(struct nf__build *b, struct nf_engine_decl *e)
+{
+    if (NF_IS_WRONG(&e->at, "max_sequences", "max_batched_tokens") ||
+        e->max_batched_tokens >= e->max_sequences) {
+        return;
+    }
+    bool is_given = nf_object_has(&e->at, "max_batched_tokens");
+    (void)nf_object_error(&b->load, &e->at,
+                          is_given ? "max_batched_tokens" : "max_sequences",
+                          NF_E_IMPOSSIBLE, NULL,
+                          "max_batched_tokens, %lld, is below max_sequences, %lld: each "
+                          "sequence that runs takes a token of every iteration",
+                          (long long)e->max_batched_tokens, (long long)e->max_sequences);
 }
 
 static struct nf_llm_engine engine_of(const struct nf_engine_decl *e)

@@ -241,6 +241,10 @@ static void warn_unused(struct nf__build *b, const bool *is_used)
         if (!b->groups[i].is_linked) {
             struct nf_object *at = &b->groups[i].decl->at;
             nf_diag_warn(b->load.diags, at->place, at->path, "no link leads here");
+        } else if (b->knows_order && !nf__build_is_listed(b, &b->groups[i])) {
+            struct nf_object *at = &b->groups[i].decl->at;
+            nf_diag_warn(b->load.diags, at->place, at->path,
+                         "is not in the gateway's list: nothing is ever sent here");
         }
     }
     for (size_t i = 0; i < b->decl->models.count; i++) {

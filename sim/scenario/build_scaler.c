@@ -54,10 +54,13 @@ static void read_target(struct nf__build *b, struct nf_scaler_decl *d,
             d->target);
         return;
     }
-    if (!(v > 0) || (is_share && v > 1) || v > 1e9) {
-        (void)nf_object_error(
-            &b->load, &d->at, "target", NF_E_RANGE, NULL, "%.40s: expected more than 0%s",
-            d->target, is_share ? " and at most 100 %" : " and at most 1000000000");
+    double least =
+        is_share ? 0.01
+                 : 0.001; /* Kubernetes counts in whole percents and in thousandths */
+    if (!(v >= least) || (is_share && v > 1) || v > 1e9) {
+        (void)nf_object_error(&b->load, &d->at, "target", NF_E_RANGE, NULL,
+                              "%.40s: expected %s", d->target,
+                              is_share ? "1 % to 100 %" : "0.001 to 1000000000");
         return;
     }
     out->target = v;

@@ -1,4 +1,5 @@
 /* Can every class be served? Only what is certain is told: what stands behind another mistake may yet be there. */
+#include <math.h>
 #include <string.h>
 
 #include "scenario/build.h"
@@ -22,8 +23,9 @@ static bool is_other_tier(enum nf_policy policy, enum nf_tier tier)
            (policy == NF_POLICY_MAAS_ONLY && tier != NF_TIER_MAAS);
 }
 
-static bool is_listed(const struct nf_gateway_spec *gw, const struct nf__group *g)
+bool nf__build_is_listed(const struct nf__build *b, const struct nf__group *g)
 {
+    const struct nf_gateway_spec *gw = &b->world->gateway;
     for (size_t i = 0; i < gw->order_count; i++) {
         if (gw->order[i] == g->first) {
             return true;
@@ -54,7 +56,7 @@ static enum obstacle obstacle_of(const struct nf__build *b, const struct nf__cla
     if (is_other_tier(gw->policy, g->tier)) {
         return OTHER_TIER;
     }
-    return b->knows_order && !is_listed(gw, g) ? NOT_LISTED : CAN_SERVE;
+    return b->knows_order && !nf__build_is_listed(b, g) ? NOT_LISTED : CAN_SERVE;
 }
 
 static bool hosts(const struct nf__build *b, const struct nf__class *c,
@@ -129,6 +131,58 @@ static void tell_unserved(struct nf__build *b, struct nf__class *c, const int32_
                           b->sites[c->site].name, reasons);
 }
 
+/* What the stations that serve a class make of its priority and its time in the queue. */
+struct queueing {
+    int64_t levels; /* most priorities; INT64_MAX: any */
+    bool has_batches;
+};
+
+static struct queueing queueing_of(const struct nf__class *c)
+{
+    struct queueing q = {0};
+    for (const struct nf__host *h = c->model->hosts; h != NULL; h = h->next) {
+        const struct nf_station_decl *d = h->group->decl;
+        int64_t levels = 0;
+        if (NF_IS_WRONG(&d->at, "batching", "engine") ||
+            nf_object_is_wrong(&d->batching.at, "priorities") ||
+            nf_object_is_wrong(&d->engine.at, "scheduling")) {
+            return (struct queueing){INT64_MAX, true};
+        }
+        if (h->group->kind == NF_STATION_LLM && d->engine.scheduling == 1) {
+            levels = INT64_MAX;
+        } else if (h->group->kind == NF_STATION_BATCH && d->batching.at.node != NULL) {
+            levels = d->batching.priorities;
+            q.has_batches = true;
+        }
+        q.levels = levels > q.levels ? levels : q.levels;
+    }
+    return q;
+}
+
+/* A key that no station heeds would be ignored without a word. */
+static void check_queueing(struct nf__build *b, struct nf__class *c)
+{
+    struct nf_object *at = &c->decl->at;
+    struct queueing q = queueing_of(c);
+    const char *model = c->model->decl->at.name;
+    if (nf_object_has(at, "priority") && c->decl->priority > 0 && q.levels == 0) {
+        (void)nf_object_error(&b->load, at, "priority", NF_E_KEY,
+                              "remove it; batching and engine have priorities",
+                              "no station that serves %s tells requests by priority",
+                              model);
+    } else if (nf_object_has(at, "priority") && c->decl->priority > q.levels) {
+        (void)nf_object_error(
+            &b->load, at, "priority", NF_E_RANGE, NULL,
+            "level %lld, but stations that serve %s have %lld priorities",
+            (long long)c->decl->priority, model, (long long)q.levels);
+    }
+    if (nf_object_has(at, "queue_time") && isfinite(c->decl->queue_time) &&
+        !q.has_batches) {
+        (void)nf_object_error(&b->load, at, "queue_time", NF_E_KEY, "remove it",
+                              "no station that serves %s forms batches", model);
+    }
+}
+
 void nf__build_check_served(struct nf__build *b, const int32_t *links)
 {
     for (size_t i = 0; i < b->group_count; i++) {
@@ -140,6 +194,9 @@ void nf__build_check_served(struct nf__build *b, const int32_t *links)
             continue;
         }
         c->model->is_asked = true;
+        if (b->knows_stations && !b->has_unsure && c->model->hosts != NULL) {
+            check_queueing(b, c);
+        }
         if (b->knows_stations && b->group_count > 0 && !may_be_served(b, c, links)) {
             tell_unserved(b, c, links);
         }

@@ -31,6 +31,37 @@ static void add_site(struct nf__build *b, const char *name, int64_t count)
     }
 }
 
+/* A site where nothing is, most likely misspelt: its copies would be missing where they are meant. */
+static void check_declared_sites(struct nf__build *b)
+{
+    struct nf_scenario_decl *d = b->decl;
+    struct nf_site_decl *sites = d->sites.items;
+    struct nf_station_decl *edge = d->edge.items;
+    struct nf_class_decl *traffic = d->traffic.items;
+    const char **names =
+        NF_NEW_ARRAY(b->load.arena, d->edge.count + d->traffic.count + 1, const char *);
+    size_t n = 0;
+    for (size_t i = 0; i < d->edge.count + d->traffic.count; i++) {
+        const char *site =
+            i < d->edge.count ? edge[i].site : traffic[i - d->edge.count].site;
+        names[n] = site;
+        n += site != NULL;
+    }
+    for (size_t i = 0; i < d->sites.count && b->knows_sites; i++) {
+        const char *name = sites[i].at.name;
+        size_t k = 0;
+        while (k < n && strcmp(names[k], name) != 0) {
+            k++;
+        }
+        if (k == n) {
+            (void)nf_object_error(&b->load, &sites[i].at, "", NF_E_REFERENCE,
+                                  nf__build_near(b, name, names),
+                                  "neither traffic nor an edge node is at site \"%s\"",
+                                  name);
+        }
+    }
+}
+
 /* A site exists when sites, an edge node or traffic names it. */
 void nf__build_sites(struct nf__build *b)
 {
@@ -50,6 +81,7 @@ void nf__build_sites(struct nf__build *b)
     for (size_t i = 0; i < d->traffic.count; i++) {
         add_site(b, traffic[i].site, 1);
     }
+    check_declared_sites(b);
     size_t total = 0;
     for (size_t i = 0; i < b->site_count; i++) {
         b->sites[i].first = (uint32_t)total;
@@ -428,6 +460,9 @@ static void fill_server(struct nf__build *b, struct nf__group *g,
     s->servers = g->kind == NF_STATION_LLM ? 1 : (unsigned)d->gpus;
     s->batch_max = 1;
     nf__build_batching(b, g, s);
+    if (d->engine.at.node != NULL && !d->engine.at.is_unread) {
+        nf__build_engine(b, &d->engine);
+    }
     bool has_device = find_device(b, g);
     if (g->tier == NF_TIER_EDGE) {
         fill_edge(g, s);

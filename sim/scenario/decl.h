@@ -57,7 +57,7 @@ struct nf_model_decl {
     struct nf_object at;
     struct nf_dist_decl service;
     const char *catalog;
-    int kind; /* enum nf_model_kind, -1: follows from the other keys */
+    int kind; /* enum nf_model_kind less NF_MODEL_DNN, -1: follows from the other keys */
     double parameters;
     int batch_law;   /* enum nf_batch_law, -1: the catalogue's */
     int weights, kv; /* enum nf_precision, -1: the catalogue's */

@@ -44,8 +44,9 @@ static void add_kind(struct nf_text *out, const struct nf_field *f)
         } else if (nf_units_list(f->dimension)[0] == '\0') {
             nf_text_add(out, nf_units_name(f->dimension));
         } else {
-            nf_text_printf(out, "%s (%s)", nf_units_name(f->dimension),
-                           nf_units_list(f->dimension));
+            nf_text_printf(out, "%s (%s%s)", nf_units_name(f->dimension),
+                           nf_units_list(f->dimension),
+                           f->dimension == NF_DIM_FRACTION ? "; 0.7 is 70%" : "");
         }
         add_range(out, f);
         break;

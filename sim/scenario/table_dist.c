@@ -163,7 +163,9 @@ static const struct nf_field dist_fields[] = {
      .flags = NF_OF_PARENT,
      AT(quantiles),
      .cases = FOR(EMPIRICAL),
-     .help = "Points of the distribution function, rising; straight lines between them.",
+     .help =
+         "Points of the distribution function, rising from 0% to 100%; straight lines "
+         "between them.",
      .example = "[[0%, 5ms], [50%, 8ms], [100%, 40ms]]"},
     {.key = "file",
      .kind = NF_FIELD_TEXT,

@@ -47,7 +47,8 @@ static const struct nf_field engine_fields[] = {
      INTEGER(1, 1e7),
      AT(max_batched_tokens),
      .fallback = "8192",
-     .help = "Most tokens of one iteration; longer prompts are computed in chunks."},
+     .help = "Most tokens of one iteration, at least max_sequences; longer prompts are "
+             "computed in chunks."},
     {.key = "block_tokens",
      INTEGER(1, 4096),
      AT(block_tokens),
@@ -60,11 +61,12 @@ static const struct nf_field engine_fields[] = {
      .fallback = "90%",
      .help = "Share of device memory for weights and key-value cache."},
     {.key = "kv_blocks",
-     INTEGER(1, 1e12),
+     INTEGER(2, 1e12),
      AT(kv_blocks),
      .example = "4000",
-     .help =
-         "Blocks of the key-value cache of one replica; from the memory when not given."},
+     .help = "Blocks of the key-value cache of one replica, one of them kept free as "
+             "vLLM does; "
+             "from the memory when not given."},
     {.key = "tensor_parallel",
      INTEGER(1, 1024),
      AT(tensor_parallel),

@@ -6,7 +6,7 @@
 /* ---- models ---- */
 
 #define AT(member) .offset = offsetof(struct nf_model_decl, member)
-static const char *const model_kinds[] = {"service", "dnn", "llm", NULL};
+static const char *const model_kinds[] = {"dnn", "llm", NULL}; /* from NF_MODEL_DNN on */
 static const char *const batch_laws[] = {"elastic", "padded", NULL};
 static const char *const precisions[] = {"fp32", "tf32", "fp16", "bf16",
                                          "fp8",  "int8", "int4", NULL};

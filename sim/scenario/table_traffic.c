@@ -89,7 +89,9 @@ static const struct nf_field link_fields[] = {
      .fallback = "0%",
      AT(loss),
      .example = "0.1%",
-     .help = "Probability that one packet is lost."},
+     .help =
+         "Probability that one packet is lost: a message waits for a round trip, or at "
+         "its end for a retransmission time-out; its bandwidth stays."},
     {.key = "egress",
      .kind = NF_FIELD_NUMBER,
      .dimension = NF_DIM_MONEY_BYTES,
