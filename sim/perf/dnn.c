@@ -71,21 +71,34 @@ static double modelled_s(const struct nf_dnn_model *m, const struct nf_device *d
     return g->t0_s + pow(pow(compute, g->p) + pow(memory, g->p), 1 / g->p);
 }
 
-static bool line_of_model(struct line *line, const struct nf_dnn_model *m,
-                          const struct nf_host *host, unsigned batch)
+/* The operation model at batches of one and of `n`; `tokens`: of a model of speech. */
+static bool two_times(const struct nf_dnn_model *m, const struct nf_host *host,
+                      double tokens, double n, double at[2])
 {
     const struct nf_device *d = host->device;
     const struct nf_calibration *cal = host->calibration;
+    if (m->speech.encoder_layers > 0 &&
+        nf_speech_batch_s(&m->speech, host, 1, tokens, &at[0])) {
+        return nf_speech_batch_s(&m->speech, host, n, tokens, &at[1]);
+    }
     if (!cal || !(cal->network.em > 0) || !(cal->network.ec > 0) ||
         !(d->peak[m->precision] > 0) || !(m->work > 0)) {
         return false;
     }
-    const struct nf_curve *g = &cal->network;
-    double n = batch > 1 ? (double)batch : 2.0;
-    double one = modelled_s(m, d, g, 1);
-    double full = modelled_s(m, d, g, n);
-    line->per_sample_s = (full - one) / (n - 1);
-    line->fixed_s = one - line->per_sample_s;
+    at[0] = modelled_s(m, d, &cal->network, 1);
+    at[1] = modelled_s(m, d, &cal->network, n);
+    return true;
+}
+
+static bool line_of_model(struct line *line, const struct nf_dnn_model *m,
+                          const struct nf_host *host, double tokens, unsigned batch)
+{
+    double n = batch > 1 ? (double)batch : 2.0, at[2];
+    if (!two_times(m, host, tokens, n, at)) {
+        return false;
+    }
+    line->per_sample_s = (at[1] - at[0]) / (n - 1);
+    line->fixed_s = at[0] - line->per_sample_s;
     if (line->fixed_s <
         0) { /* PN is convex: the chord may start below zero by rounding */
         line->fixed_s = 0;
@@ -150,13 +163,16 @@ bool nf_dnn_prepare(struct nf_dnn_cost *cost, const struct nf_dnn_model *model,
     double copy = copy_s(model, host);
     enum nf_provenance provenance = NF_DERIVED;
     bool is_modelled = false;
-    if (k && k->latency_s > 0 && k->throughput > 0) {
+    bool is_speech = model->speech.encoder_layers > 0;
+    if (k && k->latency_s > 0 && k->throughput > 0 && !is_speech) {
         line = line_of_anchors(k, latency_on_gpu_s(k, copy));
         provenance = k->provenance;
-    } else if (line_of_model(&line, model, host, max_batch)) {
-        is_modelled = true;
-        if (k) {
-            double scale = scale_of_anchor(k, &line, max_batch, copy);
+    } else if (line_of_model(&line, model, host, model->speech.tokens, max_batch)) {
+        struct line there; /* as the published figures were measured */
+        is_modelled = !is_speech;
+        if (k && line_of_model(&there, model, host, model->speech.published_tokens,
+                               max_batch)) {
+            double scale = scale_of_anchor(k, &there, max_batch, copy);
             line.fixed_s *= scale;
             line.per_sample_s *= scale;
         } else if (host->calibration->provenance > provenance) {

@@ -9,7 +9,7 @@
  *         latency, throughput); with one anchor the operation model gives the ratio a : c
  *         and the anchor the scale; with none, the operation model alone (`derived`):
  *             T(b) = t0 + PN(b W/(ec F), (weights + b activations)/(em BW), p)
- *         read at b = 1 and b = B.
+ *         read at b = 1 and b = B. Of speech models, T(b) is that of speech.h instead.
  * Cost:   one multiply-add a batch.
  * Units:  s, byte, operations (a multiply-add is two).
  */
@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "perf/calibration.h"
+#include "perf/speech.h"
 
 enum nf_batch_law { NF_BATCH_ELASTIC, NF_BATCH_PADDED };
 
@@ -46,6 +47,7 @@ struct nf_dnn_model {
         live_bytes; /* of one sample, at once on the device besides its input; 0: not known */
     enum nf_precision precision;
     enum nf_batch_law law;
+    struct nf_speech speech; /* an encoder and a decoder; encoder_layers 0: one network */
     const struct nf_dnn_anchor *anchors;
     size_t anchor_count;
 };

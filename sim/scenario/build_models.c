@@ -27,6 +27,13 @@ static void apply_dnn(struct nf__build *b, struct nf__model *m)
     }
     d->batch_law = (int)copy->law;
     d->parameters = isnan(d->parameters) ? copy->parameters : d->parameters;
+    if (copy->speech.encoder_layers > 0) {
+        nf__build_materialize(b, &nf_table_model, "transcribe", &d->transcribe.at,
+                              &d->at);
+        copy->speech.tokens =
+            isnan(d->transcribe.tokens) ? copy->speech.tokens : d->transcribe.tokens;
+        d->transcribe.tokens = copy->speech.tokens;
+    }
     if (d->weights >= 0 || d->kv >= 0) {
         (void)nf_object_error(&b->load, &d->at, d->weights >= 0 ? "weights" : "kv",
                               NF_E_KEY, NULL, "%s is not a language model", d->catalog);
@@ -80,6 +87,11 @@ static void find_in_catalog(struct nf__build *b, struct nf__model *m)
         (void)nf_object_error(&b->load, &d->at, "generate", NF_E_KEY, "remove it",
                               "%s does not generate pictures", d->catalog);
     }
+    bool is_speech = m->dnn != NULL && m->dnn->speech.encoder_layers > 0;
+    if (d->transcribe.at.node != NULL && !is_speech) {
+        (void)nf_object_error(&b->load, &d->at, "transcribe", NF_E_KEY, "remove it",
+                              "%s is not a model of speech", d->catalog);
+    }
     if (m->dnn != NULL) {
         apply_dnn(b, m);
     } else if (m->llm != NULL) {
@@ -98,12 +110,13 @@ static void check_plain(struct nf__build *b, struct nf__model *m)
 {
     struct nf_model_decl *d = m->decl;
     bool has_service = nf_object_has(&d->at, "service");
-    const char *extra = d->batch_law >= 0             ? "batch_law"
-                        : d->weights >= 0             ? "weights"
-                        : d->kv >= 0                  ? "kv"
-                        : d->host.at.node != NULL     ? "host"
-                        : d->generate.at.node != NULL ? "generate"
-                                                      : NULL;
+    const char *extra = d->batch_law >= 0               ? "batch_law"
+                        : d->weights >= 0               ? "weights"
+                        : d->kv >= 0                    ? "kv"
+                        : d->host.at.node != NULL       ? "host"
+                        : d->generate.at.node != NULL   ? "generate"
+                        : d->transcribe.at.node != NULL ? "transcribe"
+                                                        : NULL;
     if (extra != NULL) {
         (void)nf_object_error(&b->load, &d->at, extra, NF_E_KEY, NULL,
                               "\"%s\" goes with catalog only", extra);
@@ -375,7 +388,7 @@ static bool has_cost(const struct nf__model *m)
         return false;
     }
     return m->diffusion != NULL ? !nf_object_is_wrong(at, "generate")
-           : m->dnn != NULL     ? !NF_IS_WRONG(at, "batch_law", "host")
+           : m->dnn != NULL     ? !NF_IS_WRONG(at, "batch_law", "host", "transcribe")
                                 : !NF_IS_WRONG(at, "weights", "kv");
 }
 

@@ -109,7 +109,8 @@ static void fold_dnn(struct nf_load *load, const struct nf_catalog *c,
                                .input_bytes = value(&e->input),
                                .live_bytes = value(&e->live),
                                .precision = (enum nf_precision)e->precision,
-                               .law = (enum nf_batch_law)e->batch_law};
+                               .law = (enum nf_batch_law)e->batch_law,
+                               .speech = nf__catalog_fold_speech(load, &e->speech)};
     fold_anchors(load, c, e, m);
 }
 

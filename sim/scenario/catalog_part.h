@@ -64,6 +64,12 @@ struct nf__job_entry {
     bool offload;
 };
 
+struct nf__speech_entry {
+    struct nf__cite cite;
+    int64_t encoder_layers, decoder_layers, hidden, ffn, heads, vocab, frames, bands;
+    double tokens;
+};
+
 struct nf__denoiser_entry {
     struct nf__cite cite;
     int64_t layers, hidden, patch, frame_stride, text_tokens;
@@ -85,6 +91,7 @@ struct nf__model_entry {
     struct nf__figure token_parameters, forward_work, text_work, text_weights, decode,
         token_memory;
     struct nf__job_entry job;
+    struct nf__speech_entry speech;
 };
 
 struct nf__price_entry { /* fields that a section does not have stay absent */
@@ -216,6 +223,11 @@ void nf__catalog_walk(const struct nf_table *table, const struct nf_field *field
 /* The entries of all price sections in one list, in the order of the file. */
 size_t nf__catalog_price_lists(const struct nf__price_file *p,
                                const struct nf_list *lists[6]);
+
+/* Encoder and decoder of a model of speech; NULL-like (no layers) where the entry has none. */
+extern const struct nf_table nf__speech_table; /* catalog_speech.c */
+struct nf_speech nf__catalog_fold_speech(struct nf_load *load,
+                                         struct nf__speech_entry *e);
 
 /* One diffusion model and its usual job. */
 void nf__catalog_fold_diffusion(struct nf_load *load, struct nf__model_entry *e,

@@ -295,6 +295,27 @@ Test(catalog, unknown_names_get_a_suggestion)
     fclose(out);
 }
 
+/* Offline throughput of MLPerf Inference v5.1, samples/s of one GPU (tokens/s over 63.46 tokens a sample): L4 349.25, L40S 1159, H200 4252.
+ * None of them is an input here. Their batches are not known; 64 is taken. */
+Test(catalog, whisper_comes_near_published_throughput)
+{
+    static const struct {
+        const char *device;
+        double published;
+    } rows[] = {{"L4", 5.504}, {"L40S", 18.26}, {"H200", 67.0}};
+    const struct nf_catalog *c = shipped();
+    const struct nf_dnn_model *m = nf_catalog_dnn(c, "whisper-large-v3-fp16");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct nf_host host = {nf_catalog_device(c, rows[i].device),
+                               nf_catalog_calibration(c, rows[i].device), 1};
+        double t = 0;
+        cr_assert(nf_speech_batch_s(&m->speech, &host, 64, 63.46, &t));
+        double ratio = 64 / t / rows[i].published;
+        printf("%s: %.2f of the published throughput\n", rows[i].device, ratio);
+        cr_assert(ratio > 0.8 && ratio < 1.25, "%s: %g", rows[i].device, ratio);
+    }
+}
+
 /* 671 B parameters in FP8 need eight H200; names are found without their precision, case aside. */
 Test(catalog, deepseek_fits_eight_h200_and_not_eight_h100)
 {
@@ -422,7 +443,7 @@ static const struct mistake {
      "reserve of T4"},
     {DEVICES, "  T4:\n", "  T4:\n    colour: green\n", NF_E_KEY, "colour"},
     {DEVICES, "format: 1", "format: 2", NF_E_RANGE, "reads version 1, found version 2"},
-    {MODELS, "layers: 32,", "layers: 33,", NF_E_IMPOSSIBLE,
+    {MODELS, "8.03B, layers: 32,", "8.03B, layers: 33,", NF_E_IMPOSSIBLE,
      "8.248 B parameters, not 8.03 B"},
     {MODELS, "      L40S:\n", "      L40Z:\n", NF_E_REFERENCE, "\"L40Z\""},
     {MODELS, "kind: dnn", "kind: cnn", NF_E_KEY, "cnn"},

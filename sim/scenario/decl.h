@@ -53,6 +53,12 @@ struct nf_generate_decl {
     int offload; /* 0, 1; -1: the catalogue's */
 };
 
+/* What a model of speech puts out for each request; absent keys: the catalogue's. */
+struct nf_transcribe_decl {
+    struct nf_object at;
+    double tokens;
+};
+
 struct nf_model_decl {
     struct nf_object at;
     struct nf_dist_decl service;
@@ -63,6 +69,7 @@ struct nf_model_decl {
     int weights, kv; /* enum nf_precision, -1: the catalogue's */
     struct nf_host_decl host;
     struct nf_generate_decl generate;
+    struct nf_transcribe_decl transcribe;
 };
 
 /* A whole number in a list. */
@@ -324,7 +331,7 @@ extern const struct nf_table nf_table_dist;
 extern const struct nf_table nf_table_name;
 extern const struct nf_table nf_table_model;
 extern const struct nf_table nf_table_batching;
-extern const struct nf_table nf_table_host, nf_table_generate;
+extern const struct nf_table nf_table_host, nf_table_generate, nf_table_transcribe;
 extern const struct nf_table nf_table_engine;
 extern const struct nf_table nf_table_edge;
 extern const struct nf_table nf_table_cloud;

@@ -170,3 +170,16 @@ static const struct nf_field generate_fields[] = {
 #undef AT
 const struct nf_table nf_table_generate = NF_TABLE(
     "generation", "What each request makes.", struct nf_generate_decl, generate_fields);
+
+static const struct nf_field transcribe_fields[] = {
+    {.key = "tokens",
+     .kind = NF_FIELD_NUMBER,
+     .low = 1,
+     .high = 10000,
+     .offset = offsetof(struct nf_transcribe_decl, tokens),
+     .example = "100",
+     .help = "Decoder steps." USUAL},
+};
+const struct nf_table nf_table_transcribe =
+    NF_TABLE("transcription", "What each request puts out.", struct nf_transcribe_decl,
+             transcribe_fields);

@@ -65,6 +65,11 @@ static const struct nf_field model_fields[] = {
      .table = &nf_table_generate,
      AT(generate),
      .help = "Models that generate pictures: what each request makes."},
+    {.key = "transcribe",
+     .kind = NF_FIELD_MAP,
+     .table = &nf_table_transcribe,
+     AT(transcribe),
+     .help = "Models of speech: what each request, one window of sound, puts out."},
 };
 #undef AT
 const struct nf_table nf_table_model =
