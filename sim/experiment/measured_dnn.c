@@ -257,7 +257,8 @@ static struct nf_dnn_model without_own(const struct nf_dnn_model *m,
 static void take_offline(struct reader *r, const struct system *s, double result,
                          struct nf_measured_row *row)
 {
-    enum { BATCH = 64 };
+    /* Offline runs choose the batch; beyond 64 it makes no difference to the law. */
+    unsigned batch = 64;
     const struct nf_dnn_model *m =
         s->device ? nf_mlperf_network(r->with->catalog, s->name.benchmark, s->device)
                   : NULL;
@@ -276,11 +277,14 @@ static void take_offline(struct reader *r, const struct system *s, double result
         struct nf_dnn_cost cost;
         char why[400];
         row->measured[TIME] = 1 / result;
-        if (!nf_dnn_prepare(&cost, &other, &host, BATCH, why, sizeof why)) {
-            row->skipped = nf_arena_strdup(r->arena, why);
-            return;
+        while (!nf_dnn_prepare(&cost, &other, &host, batch, why, sizeof why)) {
+            if (batch == 1) {
+                row->skipped = nf_arena_strdup(r->arena, why);
+                return;
+            }
+            batch /= 2; /* the largest whose activations fit */
         }
-        row->predicted[TIME] = nf_dnn_batch_s(&cost, BATCH) / (BATCH * s->gpus);
+        row->predicted[TIME] = nf_dnn_batch_s(&cost, batch) / (batch * s->gpus);
     }
 }
 

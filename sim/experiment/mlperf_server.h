@@ -11,7 +11,7 @@
  *         one per cent of capacity doubles the wait: no figure of capacity is exact enough. Text: capacity is the Offline figure of the
  *         system times the usual ratio of Server to Offline rate of other systems with that GPU, over USUAL_LOAD; as fast as the limit asks
  *         at least. Images: the capacity at which the 99th percentile is the usual share of the limit.
- * Cost:   ten to twelve simulations of 200 000 requests, about 0.2 s.
+ * Cost:   one to thirteen simulations of 100 000 requests and more, 0.1 to 1 s.
  * Units:  s, requests/s.
  */
 #ifndef NF_EXPERIMENT_MLPERF_SERVER_H
