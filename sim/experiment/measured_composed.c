@@ -123,7 +123,7 @@ static double decoder_s(struct whole *w)
     b.sampled = is_whole ? b.decode_sequences + (b.prefill_tokens > 0) : 0;
     struct nf_calibration profile = *w->profile;
     for (int i = 0; i < NF_RANKS_MAX_LOG2; i++) {
-        profile.allreduce[i] = (struct nf_allreduce){.bus_bandwidth = INFINITY};
+        profile.allreduce[i] = (struct nf_allreduce){.bus_bandwidth = (double)INFINITY};
     }
     struct nf_llm_engine engine = nf_llm_engine_defaults();
     engine.kv_blocks = 2;

@@ -335,7 +335,7 @@ static void prune(struct problem *q, double loss)
     double worth = exp(log(n) / n);
     for (;;) {
         struct problem best = *q;
-        double least = INFINITY;
+        double least = (double)INFINITY;
         for (size_t i = 0; i < q->parameter_count; i++) {
             if (!q->is_used[i] || !q->parameters[i].is_optional) {
                 continue;
@@ -453,7 +453,7 @@ bool nf_fit_curve(const struct nf_fit_rows *rows, struct nf_arena *arena,
     struct nf_sample **samples = NF_NEW_ARRAY(arena, rows->count, struct nf_sample *);
     struct problem q = {.device = device};
     q.samples = NF_NEW_ARRAY(arena, rows->count, const struct nf_sample *);
-    *out = (struct nf_fit){.shortest_s = INFINITY};
+    *out = (struct nf_fit){.shortest_s = (double)INFINITY};
     size_t n = 0;
     for (size_t i = 0; i < rows->count; i++) {
         if (all[i]->not_predicted || is_cached(all[i])) {
