@@ -30,6 +30,7 @@ def runs():
     layers = [str(RTX / "bf16-tp1" / n) for n in ("dense.csv", "per_sequence.csv", "attention.csv")]
     yield "operators", ["operators", "--profile", "RTX4090", *layers]
     yield "serving", ["serving", str(AIC / "serving_measured_h100.csv")]
+    yield "deepseek", ["serving", str(AIC / "serving_measured_deepseek.csv")]
     yield "replay", ["replay", str(RTX / "vllm")]
 
 
