@@ -139,7 +139,8 @@ static enum nf_status damaged(struct nf_diags *diags, const char *path,
                               const struct nf_h5_input *in)
 {
     struct nf_place nowhere = {0};
-    return nf_diag_add(diags, NF_E_SYNTAX, nowhere, NULL, NULL,
+    return nf_diag_add(diags, NF_E_SYNTAX, nowhere, NULL,
+                       "if another build of nearfar wrote it, run the scenario again",
                        "\"%s\" is damaged or incomplete: %s", path, in->why);
 }
 
