@@ -272,11 +272,14 @@ static void take_offline(struct reader *r, const struct system *s, double result
     } else if (!(result > 0) || !(s->gpus >= 1)) {
         row->skipped = "the row has no result or no number of GPUs";
     } else {
-        struct nf_dnn_model other = without_own(m, s, result / s->gpus);
+        /* speech is counted in tokens */
+        double samples =
+            m->speech.encoder_layers > 0 ? result / m->speech.published_tokens : result;
+        struct nf_dnn_model other = without_own(m, s, samples / s->gpus);
         struct nf_host host = {s->device, s->profile, 1};
         struct nf_dnn_cost cost;
         char why[400];
-        row->measured[TIME] = 1 / result;
+        row->measured[TIME] = 1 / samples;
         while (!nf_dnn_prepare(&cost, &other, &host, batch, why, sizeof why)) {
             if (batch == 1) {
                 row->skipped = nf_arena_strdup(r->arena, why);

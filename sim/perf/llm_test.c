@@ -32,7 +32,7 @@ static const struct nf_calibration toy_profile = {
     .prefill_attention = {.t0_s = 4e-6, .ec = 0.25, .em = 0.5, .p = 1, .extra = 0},
     .decode_attention = {.t0_s = 3e-6, .ec = 0, .em = 0.5, .p = 1, .extra = 5e-6},
     .elementwise = {.t0_s = 2e-6, .ec = 0, .em = 0.8, .p = 1, .extra = 0},
-    .allreduce = {{3e-6, 1e8, 0}},
+    .allreduce = {{.t0_s = 3e-6, .bus_bandwidth = 1e8}},
     .mixed_factor = 1.3};
 
 static struct nf_llm_engine toy_engine(void)
@@ -74,7 +74,9 @@ static const struct nf_calibration h100_profile = {
     .decode_attention =
         {.t0_s = 11.6e-6, .ec = 0, .em = 0.877, .p = 1.7, .extra = 3.6e-6},
     .elementwise = {.t0_s = 3e-6, .ec = 0, .em = 0.8, .p = 1, .extra = 0},
-    .allreduce = {{4.3e-6, 262e9, 0}, {4.8e-6, 288e9, 0}, {5.4e-6, 351e9, 0}},
+    .allreduce = {{.t0_s = 4.3e-6, .bus_bandwidth = 262e9},
+                  {.t0_s = 4.8e-6, .bus_bandwidth = 288e9},
+                  {.t0_s = 5.4e-6, .bus_bandwidth = 351e9}},
     .mixed_factor = 1.2};
 
 static const struct nf_llm_arch llama70 = {.name = "llama-3.1-70b-fp8",
