@@ -72,7 +72,7 @@ static double gemm_memory_s(const struct nf_curve *c, const struct nf_silicon *s
     }
     double again = 0;
     if (c->reread > 0) {
-        double x = tiles_each(g, rows, s->multiprocessors);
+        double x = fmin(tiles_each(g, rows, s->multiprocessors), ceil(g->n / LONG_TILE));
         again = x > 1 ? c->reread * (x - 1) : 0;
     }
     double reach = rows > 1 ? log2(rows) / 6 : 0;

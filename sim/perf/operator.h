@@ -7,10 +7,11 @@
  *         product y[m, n] = x[m, k] W[k, n], weights of w bytes an element:
  *             t = t0 + t0_log ln+(k/1024) [+ 3 m k/(q BW)] + PN(C, M, P)
  *             C = 2 m n k/(ec F) (1 + k_fill/k) (1 + tile_fill/tiles) waves^wave (1 + 2 m n k/(F 30 us))^slowdown
- *             M = (w n k (1 + k_start/k) (1 + n_start/n) + 2 m k (1 + reread max(0, x - 1)) + 2 m n)/
+ *             M = (w n k (1 + k_start/k) (1 + n_start/n) + 2 m k (1 + reread max(0, r - 1)) + 2 m n)/
  *                 (em (1 - em_drop min(1, log2(m)/6)) BW)
  *             P = 1 + (p - 1) (n k/2^24)^p_growth
  *             tiles = ceil(m/128) n/128; x = output tiles of 128 x 256 a multiprocessor; waves = ceil(x)/x for x > 1, else 1
+ *             r = min(x, ceil(n/256)): no column of tiles reads the activations twice
  *             q: 8-bit products whose activations are quantised first, 3 bytes an element.
  *         prefill attention of A query-key pairs, P new tokens after K cached ones, the longest sequence L tokens long, h heads, g KV heads of
  *         size d:
