@@ -14,8 +14,8 @@
 
 struct nf_bare_result {
     uint64_t requests; /* all completed */
-    double
-        mean_s[2]; /* mean time in system: M/M/1 in [0]; edge in [0] and cloud in [1] */
+    /* mean time in system: M/M/1 in [0]; edge in [0] and cloud in [1] */
+    double mean_s[2];
     uint64_t count[2]; /* requests behind each mean */
     double simulated_s;
 };

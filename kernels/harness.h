@@ -80,8 +80,8 @@ struct nf_tensor {
     enum nf_dtype type;
     size_t count;
     void *dev;
-    float *
-        host; /* inputs: the values as rounded to `type`; outputs: after nf_tensor_fetch */
+    /* inputs: the values as rounded to `type`; outputs: after nf_tensor_fetch */
+    float *host;
 };
 /* Fresh random values every time, in [-scale, scale). */
 struct nf_tensor nf_tensor_random(struct nf_bench *b, enum nf_dtype type, size_t count,
@@ -150,14 +150,14 @@ enum nf_clock {
 /* Enqueues one execution on set `set` of the buffers. */
 typedef void (*nf_launch)(const void *arguments, int set, nf_stream stream);
 struct nf_measure {
-    struct nf_row
-        row; /* op, version, dtype, shape, flop, bytes filled in by the caller */
+    /* op, version, dtype, shape, flop, bytes filled in by the caller */
+    struct nf_row row;
     enum nf_dtype type;
     nf_launch launch;
     const void *arguments;
     int sets; /* sets of buffers there are; 1 if the cache is not NF_ROTATED */
-    double
-        footprint; /* bytes one execution touches; 0: row.bytes. Sets the flag l2_resident */
+    /* bytes one execution touches; 0: row.bytes. Sets the flag l2_resident */
+    double footprint;
     bool no_graph; /* the work cannot be captured (copies from pageable memory, NCCL) */
     enum nf_clock clock;
     double limit_s; /* 0: by scope */
@@ -184,8 +184,8 @@ struct nf_op {
     void (*check)(struct nf_bench *b);
     void (*measure)(struct nf_bench *b); /* twice in --full where a version is not fast */
     bool composed;                       /* its rows test the fits and never feed them */
-    double
-        reserve_s[2]; /* time that the operations before it must leave: --quick, --full */
+    /* time that the operations before it must leave: --quick, --full */
+    double reserve_s[2];
 };
 const struct nf_op *const *nf_ops(int *count);
 

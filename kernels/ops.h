@@ -33,8 +33,8 @@ void nf_triad_reference(float *to, const float *from, const float *from2, float 
 /* --- gemm.cu, gemm_wgmma.cu, gemm_lt.cu: c[m][n] = scale sum_k a[m][k] b[n][k] -------------------- */
 struct nf_gemm {
     int m, n, k;
-    enum nf_dtype
-        type; /* of a and b: bf16, fp16, fp8 (c in bf16), int8 (c in int32, no scale) */
+    /* of a and b: bf16, fp16, fp8 (c in bf16), int8 (c in int32, no scale) */
+    enum nf_dtype type;
     const void *a, *b;
     void *c;
     float scale;

@@ -19,8 +19,8 @@
 enum { NF_DIAGS_MAX = 20 };
 
 struct nf_place {
-    const char *
-        file; /* not copied: must outlive the list; NULL: the command line or the environment */
+    /* not copied: must outlive the list; NULL: the command line or the environment */
+    const char *file;
     int line, col;
 };
 
@@ -28,8 +28,8 @@ struct nf_diag {
     enum nf_status code;
     bool is_warning;
     struct nf_place place;
-    const char
-        *path; /* dotted path inside the file ("edge.shop-gpu.queue.limit"), or "" */
+    /* dotted path inside the file ("edge.shop-gpu.queue.limit"), or "" */
+    const char *path;
     const char *message; /* what was wrong and what was expected */
     const char *hint;    /* the nearest right word or the next step, or "" */
 };

@@ -31,8 +31,8 @@
 
 struct nf_event {
     nf_time time;
-    uint64_t
-        order; /* priority in the top 8 bits, sequence below; filled by nf_queue_push */
+    /* priority in the top 8 bits, sequence below; filled by nf_queue_push */
+    uint64_t order;
     uint32_t kind;   /* what happens: the world's enum */
     uint32_t target; /* to whom: index of source, station, request, ... */
     uint64_t arg;    /* free for the handler (generation, server index) */
@@ -46,8 +46,8 @@ struct nf_queue {
     uint32_t head, tail;
     nf_time last; /* time of the last popped event */
     uint64_t sequence;
-    struct nf_event
-        limit; /* only its time and order count; times compare as unsigned, and no limit is -1 */
+    /* only its time and order count; times compare as unsigned, and no limit is -1 */
+    struct nf_event limit;
     struct nf_queue_far *far; /* NULL until the run overflows for the first time */
     struct nf_event run[NF_QUEUE_RUN];
 };

@@ -34,8 +34,8 @@ struct nf_measured {
     const char *assumptions; /* what the prediction takes for granted */
     struct nf_measured_row *rows;
     size_t count;
-    const struct nf_measured_row
-        *whole; /* figures of the run as a whole, not of a row; NULL: none */
+    /* figures of the run as a whole, not of a row; NULL: none */
+    const struct nf_measured_row *whole;
 };
 
 struct nf_measured_group {
@@ -67,14 +67,14 @@ struct nf_measured_reason *nf_measured_reasons(const struct nf_measured *m,
 /* What is validated with. */
 struct nf_measured_with {
     const struct nf_catalog *catalog;
-    const struct nf_device *
-        device; /* of the files, or the profile's; NULL: from the file's name or column */
+    /* of the files, or the profile's; NULL: from the file's name or column */
+    const struct nf_device *device;
     const struct nf_calibration *profile; /* NULL: the device's own */
-    const struct nf_llm_arch
-        *arch;     /* operators of one model's layers; NULL: from the path */
+    /* operators of one model's layers; NULL: from the path */
+    const struct nf_llm_arch *arch;
     unsigned jobs; /* threads; 0: all processors */
-    const char
-        *data_root; /* dnn: of bench/data, for what stands beside the file elsewhere */
+    /* dnn: of bench/data, for what stands beside the file elsewhere */
+    const char *data_root;
 };
 
 struct nf_measured_files {

@@ -64,8 +64,8 @@ struct nf_mlperf_setting {
     unsigned copy_streams, inference_streams;
     double timeout_s; /* an unfull batch waits at most so long */
     bool takes_any;   /* a batch is what is there, up to its size, at once */
-    double
-        held_back; /* share of the requests that the harness keeps to the end of the run */
+    /* share of the requests that the harness keeps to the end of the run */
+    double held_back;
     bool is_own;
 };
 bool nf_mlperf_setting(const struct nf_mlperf_tables *t, const struct nf_mlperf_system *s,

@@ -49,8 +49,8 @@ struct nf_batcher_spec {
     uint32_t max_batch;
     const uint32_t *preferred; /* none: max_batch */
     size_t preferred_count;
-    nf_time
-        delay; /* 0: take what is there; NF_TIME_NEVER: wait until full or preferred */
+    /* 0: take what is there; NF_TIME_NEVER: wait until full or preferred */
+    nf_time delay;
     bool equal_shapes;
     uint64_t levels, default_level; /* 0: no priorities; 1 is served first */
     struct nf_batch_policy policy;  /* of levels without one of their own */

@@ -40,11 +40,11 @@ struct nf_pod_sample {
     bool ready;
     bool has_metric;
     int64_t value_m; /* the metric, thousandths */
-    int64_t
-        request_m; /* what `utilization` is a share of; 0: the metric's default request */
+    /* what `utilization` is a share of; 0: the metric's default request */
+    int64_t request_m;
     nf_time started; /* NF_TIME_NEVER: no start time or no Ready condition yet */
-    nf_time
-        ready_changed; /* last change of `ready`; a pod that was never ready: its start */
+    /* last change of `ready`; a pod that was never ready: its start */
+    nf_time ready_changed;
     nf_time metric_at; /* end of the metric's sampling window */
     nf_time metric_window;
 };
@@ -63,8 +63,8 @@ struct nf_hpa_metric {
     enum nf_hpa_kind kind;
     bool is_cpu;    /* apply the readiness rules of the cpu resource */
     int64_t target; /* RESOURCE: percent; others: thousandths */
-    int64_t
-        default_request_m; /* for pods that name none (a LimitRange); 0: such a pod is an error */
+    /* for pods that name none (a LimitRange); 0: such a pod is an error */
+    int64_t default_request_m;
     double tolerance_down, tolerance_up;
     nf_time cpu_initialization, readiness_delay;
 };
@@ -90,8 +90,8 @@ struct nf_hpa_count {
     enum nf_hpa_error error; /* the rest is 0 unless NF_HPA_OK */
     int32_t replicas;
     int64_t utilization_pct; /* RESOURCE */
-    int64_t
-        usage_m; /* average a pod (RESOURCE, PODS, AVERAGE_VALUE) or total (VALUE), before missing pods are filled in */
+    /* average a pod (RESOURCE, PODS, AVERAGE_VALUE) or total (VALUE), before missing pods are filled in */
+    int64_t usage_m;
 };
 
 /* Kinds RESOURCE and PODS. */
@@ -115,8 +115,8 @@ struct nf_hpa_recommendation {
 struct nf_hpa_event {
     nf_time at;
     int32_t change; /* > 0 in both logs */
-    bool
-        outdated; /* older than every period of the direction when the last event was stored */
+    /* older than every period of the direction when the last event was stored */
+    bool outdated;
 };
 
 struct nf_hpa_events {

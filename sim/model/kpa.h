@@ -135,8 +135,8 @@ struct nf_kpa {
     bool has_delay;
     struct nf_kpa_peak delay;
     nf_time interval;
-    struct nf_kpa_zero
-        zero; /* its settings; desired, current and times are set by every decision */
+    /* its settings; desired, current and times are set by every decision */
+    struct nf_kpa_zero zero;
     nf_time status_since;
     int32_t replicas; /* the count decided last */
 };
@@ -162,8 +162,8 @@ struct nf_kpa_load {
 };
 struct nf_kpa_wish {
     int32_t desired; /* before [min, max] */
-    int32_t
-        excess; /* excess burst capacity; < 0: the activator should stay in the path */
+    /* excess burst capacity; < 0: the activator should stay in the path */
+    int32_t excess;
 };
 /* Count wanted for a load: rates, panic, scale-down delay. */
 struct nf_kpa_wish nf_kpa_scale(struct nf_kpa *k, nf_time now, struct nf_kpa_load load);

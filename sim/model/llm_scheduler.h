@@ -32,8 +32,8 @@ struct nf_llm_scheduler_spec {
     uint32_t block_tokens, blocks;      /* one block is never used */
     bool by_priority; /* lower numbers first; else first come first served */
     bool no_chunks;   /* a prompt is computed in one piece */
-    uint32_t
-        long_prefill; /* most tokens of one sequence in one iteration; 0: no such limit */
+    /* most tokens of one sequence in one iteration; 0: no such limit */
+    uint32_t long_prefill;
     bool has_prefix_cache;
 };
 

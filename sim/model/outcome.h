@@ -55,16 +55,15 @@ struct nf_class_outcome {
     double time_s[NF_MEASURES][NF_STATISTICS]; /* of completed requests */
     double mean_half_width_s
         [NF_MEASURES]; /* 95 %, batch means inside this replication; NAN */
-    double
-        target_met; /* completed within all targets / (offered - inside); NAN without a target */
+    /* completed within all targets / (offered - inside); NAN without a target */
+    double target_met;
     double availability; /* completed / (offered - inside) */
     uint64_t *routes;    /* completed requests by station, station_count entries */
     uint64_t retries;
-    struct nf_histogram *
-        latency; /* owned by the outcome's arena until nf_outcome_fini; for pictures of runs without rows */
-    struct nf_histogram *
-        times; /* all NF_MEASURES of them, for objectives on other quantiles than the kept ones; latency is
-                                   &times[NF_LATENCY] */
+    /* owned by the outcome's arena until nf_outcome_fini; for pictures of runs without rows */
+    struct nf_histogram *latency;
+    /* all NF_MEASURES of them, for objectives on other quantiles than the kept ones; latency is &times[NF_LATENCY] */
+    struct nf_histogram *times;
 };
 
 struct nf_station_outcome {
@@ -73,14 +72,14 @@ struct nf_station_outcome {
     double in_system_mean; /* waiting or in service */
     double wait_mean_s;    /* of what went into service, not of what gave up */
     double sojourn_mean_s; /* at the station, of those that left it */
-    double
-        batch_mean; /* samples a batch; sequences an iteration; NAN for plain servers */
+    /* samples a batch; sequences an iteration; NAN for plain servers */
+    double batch_mean;
     bool is_saturated; /* the queue grew to the end: see station.c for the rule */
     double replicas_mean;
     unsigned replicas_max;
     double gpu_hours;
-    double
-        prefix_hit_rate; /* share of the prompts' tokens that the prefix cache had; NAN without one */
+    /* share of the prompts' tokens that the prefix cache had; NAN without one */
+    double prefix_hit_rate;
     uint64_t cold_starts;
     uint64_t arrivals, rejections, departures, preemptions, iterations;
     /* Iterations or batches with an operation outside the valid range of the profile that priced them; NAN: it states none. */
@@ -107,8 +106,8 @@ struct nf_outcome {
     struct nf_cost cost;
     double energy_kwh;
     struct nf_arena arena;
-    uint64_t
-        trajectory; /* hash of (time, kind, target) of every event: the fingerprint of the run */
+    /* hash of (time, kind, target) of every event: the fingerprint of the run */
+    uint64_t trajectory;
 };
 
 /* One request's row. Times in ns. Only requests offered after the warm-up that reached an outcome have a row, in the order of their
@@ -123,8 +122,8 @@ struct nf_row {
         service; /* latency = wait + network + service + backoff, to the ns, for completed ones */
     nf_time ttft, tpot; /* -1: none */
     nf_time latency;
-    double
-        cost_usd; /* what the request itself was charged: tokens, requests, egress; the bill's usage is the sum of the rows */
+    /* what the request itself was charged: tokens, requests, egress; the bill's usage is the sum of the rows */
+    double cost_usd;
 };
 
 /* One station at one tick of the series. */

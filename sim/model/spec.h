@@ -88,24 +88,24 @@ struct nf_scaler_spec {
         panic_threshold; /* KPA 60, 6, 2.0 (= 200 %) */
     double max_scale_up_rate, max_scale_down_rate,
         scale_down_delay_s; /* KPA 1000, 2, 0 */
-    bool
-        no_behavior; /* HPA without a behaviour section: at most max(2 x current, 4), only scale-down stabilized */
-    double
-        cpu_initialization_s; /* HPA utilization: pods this young need a fresh metric; 0 selects 300 */
-    double
-        readiness_delay_s; /* HPA utilization: never ready since start + this: unready; 0 selects 30 */
-    double
-        target_utilization; /* KPA: share of `target` that is aimed at (Knative's default is 0.7); 0: all of it */
-    unsigned
-        activation_scale; /* KPA: replicas to start at least when any are needed; 0 or 1: off */
-    bool
-        weighted_average; /* KPA: exponentially weighted windows instead of plain means */
-    double
-        zero_grace_s; /* KPA, replicas_min 0: idle time before the last replica goes (Knative 30) */
-    double
-        zero_retention_s; /* KPA, replicas_min 0: least time that the last replica is kept (Knative 0) */
-    double
-        progress_deadline_s; /* KPA: an activation longer than this + 30 s is given up; 0 selects 600 */
+    /* HPA without a behaviour section: at most max(2 x current, 4), only scale-down stabilized */
+    bool no_behavior;
+    /* HPA utilization: pods this young need a fresh metric; 0 selects 300 */
+    double cpu_initialization_s;
+    /* HPA utilization: never ready since start + this: unready; 0 selects 30 */
+    double readiness_delay_s;
+    /* KPA: share of `target` that is aimed at (Knative's default is 0.7); 0: all of it */
+    double target_utilization;
+    /* KPA: replicas to start at least when any are needed; 0 or 1: off */
+    unsigned activation_scale;
+    /* KPA: exponentially weighted windows instead of plain means */
+    bool weighted_average;
+    /* KPA, replicas_min 0: idle time before the last replica goes (Knative 30) */
+    double zero_grace_s;
+    /* KPA, replicas_min 0: least time that the last replica is kept (Knative 0) */
+    double zero_retention_s;
+    /* KPA: an activation longer than this + 30 s is given up; 0 selects 600 */
+    double progress_deadline_s;
 };
 
 struct nf_station_spec {
@@ -124,14 +124,13 @@ struct nf_station_spec {
     unsigned servers;          /* SERVERS and BATCH: per replica */
     unsigned gpus_per_replica; /* for price and power */
     unsigned batch_max;        /* BATCH */
-    unsigned
-        batch_streams; /* BATCH: batches under way on a GPU at once, so that copies and host work of one overlap with the
-                                  computation of another; 0 selects 1 */
-    const struct nf_batcher_spec *
-        batcher; /* BATCH: preferred sizes, priorities, time limits; NULL: batch_max and batch_delay say all */
-    nf_time
-        batch_delay; /* BATCH: an unfull batch waits at most so long after its oldest request came; NF_TIME_NEVER: until
-                                  full */
+    /* BATCH: batches under way on a GPU at once, so that copies and host work of one overlap with the computation of another;
+     * 0 selects 1 */
+    unsigned batch_streams;
+    /* BATCH: preferred sizes, priorities, time limits; NULL: batch_max and batch_delay say all */
+    const struct nf_batcher_spec *batcher;
+    /* BATCH: an unfull batch waits at most so long after its oldest request came; NF_TIME_NEVER: until full */
+    nf_time batch_delay;
 
     unsigned replicas_min, replicas_max, replicas_initial; /* edge: all 1 */
     struct nf_dist startup_provision, startup_image_pull;  /* seconds */
@@ -202,8 +201,8 @@ struct nf_arrival_spec {
     enum nf_arrival_kind kind;
     double rate;        /* POISSON, CONSTANT */
     struct nf_dist gap; /* RENEWAL, seconds */
-    const struct nf_mmpp_state
-        *states; /* MMPP: cyclic for two, uniform jump to one of the others for more */
+    /* MMPP: cyclic for two, uniform jump to one of the others for more */
+    const struct nf_mmpp_state *states;
     size_t state_count;
     enum nf_interpolation interpolation; /* NHPP */
     const struct nf_rate_point *profile;
@@ -212,8 +211,8 @@ struct nf_arrival_spec {
     size_t trace_count;
     const struct nf_trace_names *trace_names; /* TRACE; NULL: no row has any */
     uint32_t clients; /* CLOSED: all ask for the first time at time 0 */
-    struct nf_dist
-        think;         /* CLOSED: seconds from any outcome to the client's next request */
+    /* CLOSED: seconds from any outcome to the client's next request */
+    struct nf_dist think;
     uint64_t requests; /* CLOSED: of all clients together; 0: no limit */
 };
 
@@ -234,21 +233,21 @@ struct nf_class_spec {
     double up_bytes, down_bytes,
         bytes_per_token; /* payload = up + per_token * input tokens, ... */
     enum nf_residency residency;
-    unsigned
-        priority; /* BATCH stations with priorities: 1 is served first; 0: the station's default */
-    double
-        queue_timeout_s; /* BATCH stations that allow it: at most so long in the queue; 0: the station's */
+    /* BATCH stations with priorities: 1 is served first; 0: the station's default */
+    unsigned priority;
+    /* BATCH stations that allow it: at most so long in the queue; 0: the station's */
+    double queue_timeout_s;
     double target_latency_s, target_ttft_s, target_tpot_s; /* 0: no target */
-    const struct nf_stage_link
-        *stages; /* what follows a completed request; draws are independent */
+    /* what follows a completed request; draws are independent */
+    const struct nf_stage_link *stages;
     size_t stage_count;
     bool is_stage;
 };
 
 /* One source of requests: one class at one site. */
 struct nf_source_spec {
-    const char
-        *name; /* "cameras[3]": its streams are "traffic.cameras[3]/arrival", ... */
+    /* "cameras[3]": its streams are "traffic.cameras[3]/arrival", ... */
+    const char *name;
     uint32_t class_ix;
     uint32_t site;
     struct nf_arrival_spec arrivals;
@@ -269,18 +268,18 @@ enum nf_policy {
 
 struct nf_gateway_spec {
     enum nf_policy policy;
-    const uint32_t
-        *order; /* SPILLOVER, WEIGHTED: stations; copies of a group follow one another */
+    /* SPILLOVER, WEIGHTED: stations; copies of a group follow one another */
+    const uint32_t *order;
     const double *weights; /* WEIGHTED, one a station in `order` */
     size_t order_count;
     double spill_queue_delay_s; /* 0: not used. The age of the oldest waiting request */
     double spill_queue_length;  /* 0: not used. Waiting requests */
-    double
-        spill_utilization; /* 0: not used. Busy servers (LLM: running / max sequences) */
+    /* 0: not used. Busy servers (LLM: running / max sequences) */
+    double spill_utilization;
     double edge_max_parameters; /* DECISION_FRAMEWORK: larger models go to the cloud */
     double edge_latency_s; /* DECISION_FRAMEWORK: targets below this stay at the edge */
-    nf_time
-        timeout; /* from the client's send to its last byte, over all tries; NF_TIME_NEVER: none */
+    /* from the client's send to its last byte, over all tries; NF_TIME_NEVER: none */
+    nf_time timeout;
     unsigned retries; /* further tries after a rejection */
     nf_time backoff;  /* before the first retry, doubled each time */
 };
@@ -327,9 +326,9 @@ struct nf_world_spec {
 
     bool write_requests;
     nf_time series_interval; /* 0: no series */
-    unsigned
-        llm_run_steps; /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
-    bool llm_planned;  /* all engines by the general scheduler (same results, slower) */
+    /* decode-only iterations jumped over at once; 0: the default, 1: step by step (same results) */
+    unsigned llm_run_steps;
+    bool llm_planned; /* all engines by the general scheduler (same results, slower) */
 };
 
 /* A station at the edge with one replica of one server that nothing limits, ready at once, for the one model of `hosting` (borrowed). */

@@ -86,20 +86,20 @@ struct nf_request {
     nf_time first_token;          /* at the client; -1: none */
     uint32_t number;              /* of its drawer: names its own random draws */
     double route_draw;            /* WEIGHTED: uniform, decides its first try */
-    uint32_t
-        chain; /* batch, or replica's own queue; waiting for a batch: its handle there */
+    /* batch, or replica's own queue; waiting for a batch: its handle there */
+    uint32_t chain;
     uint32_t input_tokens, output_tokens;
 
     /* LLM only, set when it arrives there, but for its row of the trace */
     uint32_t trace_row; /* NF_NONE: none, or its lengths are drawn */
-    uint32_t
-        computed; /* tokens in the KV cache while prefilling; prompt length when decoding began */
+    /* tokens in the KV cache while prefilling; prompt length when decoding began */
+    uint32_t computed;
     uint32_t generated;
     uint32_t blocks; /* llm_planned.c: the handle of its sequence */
     uint32_t run_prev, run_next;
     uint64_t decode_start; /* engine clock when decoding began */
-    uint64_t
-        finish_clock; /* engine clock at which its last token is out; 0: not decoding */
+    /* engine clock at which its last token is out; 0: not decoding */
+    uint64_t finish_clock;
 };
 
 enum { NF_CHUNK_BITS = 10, NF_CHUNK = 1 << NF_CHUNK_BITS };
@@ -140,8 +140,8 @@ struct nf_transfer {
 /* One direction of a link: transfers under way share its bandwidth equally. */
 struct nf_pipe {
     double bandwidth; /* byte/s; 0: unlimited */
-    double
-        served; /* virtual bytes every transfer under way has got since the pipe was last idle */
+    /* virtual bytes every transfer under way has got since the pipe was last idle */
+    double served;
     nf_time updated;
     struct nf_transfer *heap;
     uint32_t count, cap, started;
@@ -183,10 +183,10 @@ struct nf_llm_engine_state {
     uint64_t clock;          /* decode steps done by this engine */
     uint64_t decode_context; /* sum of lengths of decoding sequences */
     uint64_t free_blocks;
-    uint32_t *
-        phase; /* sequences whose next token opens a block when clock % block_tokens is the index */
-    struct nf_heap_entry
-        *finish; /* binary heap of decoding sequences by their last step */
+    /* sequences whose next token opens a block when clock % block_tokens is the index */
+    uint32_t *phase;
+    /* binary heap of decoding sequences by their last step */
+    struct nf_heap_entry *finish;
     uint32_t finish_count, finish_cap;
     uint64_t decodes_begun;
     uint32_t *chunk_request, *chunk_tokens;
@@ -196,8 +196,8 @@ struct nf_llm_engine_state {
     /* Of these, the first `run_short` and those from `run_long` on are outside the profile's range: times of a run only grow. */
     uint32_t run_short, run_long;
     unsigned run_kinds; /* of a step with chunks */
-    bool
-        is_closing; /* inside the end of a step: the next one is planned when it is over */
+    /* inside the end of a step: the next one is planned when it is over */
+    bool is_closing;
     uint32_t aborted; /* zombies among the running, to be removed at the step's end */
 };
 
@@ -217,8 +217,8 @@ struct nf_llm_planned {
 struct nf_replica {
     uint8_t state;
     uint32_t generation;
-    uint32_t
-        inside; /* requests or batches in service (servers, batch); accepted requests (LLM) */
+    /* requests or batches in service (servers, batch); accepted requests (LLM) */
+    uint32_t inside;
     nf_time started;
     struct nf_llm_engine_state *llm;
     struct nf_llm_planned *planned; /* instead of llm */
@@ -228,8 +228,8 @@ struct nf_replica {
 /* A batch under way. */
 struct nf_batch_slot {
     uint32_t first, count, replica, gpu, next_free;
-    nf_time
-        finish_ns; /* host work after the computation, which holds no GPU; -1: under way */
+    /* host work after the computation, which holds no GPU; -1: under way */
+    nf_time finish_ns;
 };
 
 /* What one GPU of a BATCH station is busy with: its batches pass host, copy engine and GPU one after the other, each one batch at a time. */
@@ -242,8 +242,8 @@ struct nf_station {
     const struct nf_station_spec *spec;
     uint64_t name_hash;
     uint32_t index;
-    nf_time
-        front_end_ns; /* LLM: host work before the engine sees a request; it holds no GPU */
+    /* LLM: host work before the engine sees a request; it holds no GPU */
+    nf_time front_end_ns;
     /* waiting requests in order of arrival; BATCH: one list a hosting */
     struct nf_wait_list {
         uint32_t head, tail, count;
@@ -256,8 +256,8 @@ struct nf_station {
     uint64_t sojourn_ns, wait_ns; /* of those that left, that started: sums modulo 2^64 */
     /* replicas */
     struct nf_replica *replicas;
-    uint32_t
-        replica_count; /* places: replicas_max, twice as many where a scaler lets replicas drain */
+    /* places: replicas_max, twice as many where a scaler lets replicas drain */
+    uint32_t replica_count;
     uint32_t replica_end; /* all from here on are off */
     uint32_t ready, starting, draining;
     uint64_t starts; /* replicas ever started: names their start-up draws */
@@ -318,8 +318,8 @@ struct nf_class_meter {
     struct nf_counts counts[2]; /* offered during the warm-up, after it */
     uint64_t without_network;  /* completed, measured: added to the histogram in one go */
     struct nf_histogram *time; /* NF_MEASURES of them */
-    struct nf_batch_means
-        *means; /* NF_MEASURES; NULL unless it is the only replication */
+    /* NF_MEASURES; NULL unless it is the only replication */
+    struct nf_batch_means *means;
     uint64_t target_met, retries;
     uint64_t *routes;
     bool has_target;

@@ -31,18 +31,17 @@ struct nf_curve {
     double k_fill;   /* columns of k that every output tile computes besides its own */
     double k_start;  /* columns of k that it reads besides its own */
     double n_start;  /* rows of weights that are read besides n */
-    double
-        tile_fill; /* output tiles of 128 x 128 missing before all multiprocessors work */
-    double wave;   /* 0 to 1: how much of the last wave's idle share is felt */
-    double
-        reread; /* 0 to 1: share of the activations that each further wave of tiles reads
-                    * from memory again */
+    /* output tiles of 128 x 128 missing before all multiprocessors work */
+    double tile_fill;
+    double wave; /* 0 to 1: how much of the last wave's idle share is felt */
+    /* 0 to 1: share of the activations that each further wave of tiles reads * from memory again */
+    double reread;
     double slowdown; /* exponent by which long operations slow down; prefill, too */
     double em_drop;  /* 0 to 1: share of em lost from m = 1 to m = 64 */
     double p_growth; /* of ln(p - 1) for each e-fold of the matrix */
     /* prefill attention */
-    double
-        kv_weight; /* times 2 d bytes a token and KV head; 0: 2, keys and values once */
+    /* times 2 d bytes a token and KV head; 0: 2, keys and values once */
+    double kv_weight;
     double tile_s; /* of the longest sequence, for each 128 tokens */
     /* decode attention */
     double query_head_s; /* beside c1, for each query head */
@@ -87,8 +86,8 @@ struct nf_calibration {
     bool is_own; /* called as its device: the one that counts unless another is named */
     enum nf_provenance provenance;       /* the weakest of the profile's figures */
     struct nf_curve gemm[NF_PRECISIONS]; /* of language models */
-    struct nf_curve
-        network; /* whole engines (convolutions, encoders), at any precision */
+    /* whole engines (convolutions, encoders), at any precision */
+    struct nf_curve network;
     struct nf_curve prefill_attention;
     struct nf_curve decode_attention;
     struct nf_curve encoder_attention; /* not causal: encoders, diffusion */
@@ -98,8 +97,8 @@ struct nf_calibration {
     struct nf_curve convolution; /* one layer, 16 bits */
     struct nf_curve copy[NF_COPIES];
     struct nf_curve launch[NF_LAUNCHES];
-    double
-        long_attention_ec; /* over tens of thousands of tokens, none masked; 0: not known */
+    /* over tens of thousands of tokens, none masked; 0: not known */
+    double long_attention_ec;
     struct nf_allreduce allreduce[NF_RANKS_MAX_LOG2];
     double mixed_factor; /* mu: decode attention inside a step that also prefills */
 };

@@ -21,10 +21,10 @@
 struct nf_diffusion_model {
     const char *name;
     double parameters; /* of the denoiser */
-    double
-        token_parameters; /* that one token meets: half of what dual-stream blocks have */
-    double
-        forward_work; /* of one forward at `forward_pixels`, for denoisers that are no transformers; 0: from the layers */
+    /* that one token meets: half of what dual-stream blocks have */
+    double token_parameters;
+    /* of one forward at `forward_pixels`, for denoisers that are no transformers; 0: from the layers */
+    double forward_work;
     double forward_pixels;
     unsigned layers, hidden;
     unsigned patch;        /* pixels along the edge of a token */

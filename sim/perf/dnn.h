@@ -43,8 +43,8 @@ struct nf_dnn_model {
     double weight_bytes;
     double activation_bytes; /* memory traffic a sample besides weights */
     double input_bytes;
-    double
-        live_bytes; /* of one sample, at once on the device besides its input; 0: not known */
+    /* of one sample, at once on the device besides its input; 0: not known */
+    double live_bytes;
     enum nf_precision precision;
     enum nf_batch_law law;
     struct nf_speech speech; /* an encoder and a decoder; encoder_layers 0: one network */

@@ -56,8 +56,8 @@ struct nf_fit_rows {
     struct nf_sample *const *samples;
     size_t count;
     const struct nf_device *device;
-    bool
-        is_few; /* few shapes, each the median of many executions: below 40 rows are fitted, too, without refinements */
+    /* few shapes, each the median of many executions: below 40 rows are fitted, too, without refinements */
+    bool is_few;
 };
 
 /* Fit them; rows in the cache, held out or not predicted take no part. False, with a sentence in `why` (cap bytes), otherwise. */

@@ -32,8 +32,8 @@ struct nf_llm_arch {
      * plain attention. */
     unsigned kv_rank, q_rank, rope_dim, value_dim;
     enum nf_precision weights; /* of the layers; embedding and head stay in 16 bits */
-    bool
-        qk_norm; /* queries and keys are normalised head by head: two more passes a layer */
+    /* queries and keys are normalised head by head: two more passes a layer */
+    bool qk_norm;
     enum nf_precision kv; /* KV cache: NF_BF16 or NF_FP8 */
 };
 
@@ -46,12 +46,12 @@ struct nf_llm_engine {
     double step_overhead_s;     /* s0: host, per step */
     double sequence_overhead_s; /* s1: host, per sampled sequence */
     bool async_scheduling; /* s0 and s1 run beside the GPU: the longer of both counts */
-    double
-        request_overhead_s; /* req0: front end, once a request, before its first token */
-    bool prefix_caching;    /* blocks keep their contents until they are needed */
-    bool by_priority;       /* lower numbers first; else first come first served */
-    unsigned
-        stages; /* pipeline stages, of host.ranks/stages tensor-parallel ranks each; 0 and 1: one */
+    /* req0: front end, once a request, before its first token */
+    double request_overhead_s;
+    bool prefix_caching; /* blocks keep their contents until they are needed */
+    bool by_priority;    /* lower numbers first; else first come first served */
+    /* pipeline stages, of host.ranks/stages tensor-parallel ranks each; 0 and 1: one */
+    unsigned stages;
     bool expert_parallel;    /* whole experts on the ranks of a stage instead of slices */
     unsigned draft_tokens;   /* speculation: guesses of an iteration; 0: none */
     double draft_acceptance; /* probability that a guess is right when those before are */

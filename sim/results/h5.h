@@ -30,8 +30,8 @@ enum nf_h5_type {
 
 struct nf_h5 {
     int64_t file;
-    unsigned
-        deflate; /* 0: no filter; else shuffle + deflate at this level on columns that grow */
+    /* 0: no filter; else shuffle + deflate at this level on columns that grow */
+    unsigned deflate;
     int error; /* errno of the first failing read or write of the file */
     bool failed;
     char why[256];

@@ -54,8 +54,8 @@ enum nf_series_column {
 /* Records in memory, column by column. */
 struct nf_block {
     enum nf_table_kind kind;
-    size_t
-        width; /* values a record in all columns but a series' time: 1, or the number of stations */
+    /* values a record in all columns but a series' time: 1, or the number of stations */
+    size_t width;
     size_t records; /* capacity */
     size_t count;
     size_t bytes;
@@ -73,8 +73,8 @@ void nf__block_clear_record(struct nf_block *b, size_t i);
 
 /* A table of one replication in the file. */
 struct nf_table {
-    bool
-        is_open; /* datasets exist: from the first block on, whose size decides the chunks */
+    /* datasets exist: from the first block on, whose size decides the chunks */
+    bool is_open;
     int64_t group;
     struct nf_h5_scale record, station;
     int64_t column[NF_REQUEST_COLUMNS];

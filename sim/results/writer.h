@@ -52,9 +52,9 @@ struct nf_run_inputs {
     size_t override_count;
     const struct nf_input_file *files;
     size_t file_count;
-    unsigned
-        deflate; /* 0: no filter; 1 to 9: shuffle and deflate on the columns (level 1: 10 times the time, half the size;
-                         h5repack can do it later) */
+    /* 0: no filter; 1 to 9: shuffle and deflate on the columns (level 1: 10 times the time, half the size; h5repack can do it
+     * later) */
+    unsigned deflate;
 };
 
 struct nf_writer;

@@ -81,8 +81,8 @@ struct nf_catalog_fit {
     bool has_units;    /* the device computes in the model's precision */
     bool is_timed;     /* the catalogue can tell how long it takes on that group */
     double room_bytes; /* of one device, for weights and all else */
-    double
-        device_weight_bytes; /* on each device of the group, of one device where none holds it */
+    /* on each device of the group, of one device where none holds it */
+    double device_weight_bytes;
     uint64_t kv_tokens; /* language models: in the cache of the group */
     uint64_t batch;     /* networks: samples at once; 0: not known */
 };

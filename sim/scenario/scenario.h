@@ -62,8 +62,8 @@ struct nf_scenario {
         *calibrations; /* profiles that the world's costs rest on, each once */
     size_t calibration_count;
     const struct nf_catalog *catalog; /* NULL: not read */
-    const struct nf_scenario_input
-        *inputs; /* in the order in which they were used, each once */
+    /* in the order in which they were used, each once */
+    const struct nf_scenario_input *inputs;
     size_t input_count;
     const struct nf_scenario_trace *traces; /* one a traffic entry that replays one */
     size_t trace_count;

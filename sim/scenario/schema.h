@@ -70,8 +70,8 @@ struct nf_field {
     size_t offset;
     double low, high; /* both 0: any finite number */
     unsigned flags;
-    uint32_t
-        cases; /* in a union: bit i set when the field belongs to case i; 0: to all */
+    /* in a union: bit i set when the field belongs to case i; 0: to all */
+    uint32_t cases;
     const char *infinite;     /* a word that stands for "no limit": INFINITY, INT64_MAX */
     const char *const *words; /* ends with NULL */
     const struct nf_table *table;
@@ -94,8 +94,8 @@ struct nf_table {
     const struct nf_field *fields;
     size_t field_count;
     const char *tag; /* union: the WORD field whose value is the case; NULL: no union */
-    const char *
-        shorthand; /* a plain scalar stands for {tag: shorthand_case, shorthand: scalar}; NULL: not allowed */
+    /* a plain scalar stands for {tag: shorthand_case, shorthand: scalar}; NULL: not allowed */
+    const char *shorthand;
     const char *shorthand_case;
     bool is_inline; /* printed as {...} on one line */
 };
@@ -116,8 +116,8 @@ struct nf_wrong {
 /* First member of every loaded struct. */
 struct nf_object {
     const struct nf_yaml_node *node; /* NULL: not in the file */
-    struct nf_place
-        place; /* of the key that names it, of the value in a list, or of what encloses it */
+    /* of the key that names it, of the value in a list, or of what encloses it */
+    struct nf_place place;
     const char *path; /* "edge.shop-gpu.queue" */
     const char *name; /* its key in a NAMED map, else "" */
     bool is_broken;   /* a mistake in it, or in something in it, was told */

@@ -49,8 +49,8 @@ struct nf_yaml_node {
     bool is_told; /* it stands for something that could not be composed, which was told */
     bool is_shorthand; /* MAP: made for a scalar that stands for it (schema.h) */
     bool is_partial;   /* entries are missing here: a wrong key, or the same key again */
-    struct nf_yaml_item
-        *repeated; /* MAP: keys given again and not joined, in the order of the keys */
+    /* MAP: keys given again and not joined, in the order of the keys */
+    struct nf_yaml_item *repeated;
     size_t repeated_count;
 };
 
