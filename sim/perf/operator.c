@@ -20,7 +20,7 @@ const char *const nf_outside_names[NF_OUTSIDE_KINDS] = {
     "batches shorter",
     "batches longer"};
 
-enum { TILE = 128, LONG_TILE = 256, FIRST_K = 1024 };
+enum { TILE = 128, LONG_TILE = 256, FIRST_K = 1024, REREAD_ROWS = 16384 };
 
 static double pn(double a, double b, double p)
 {
@@ -72,7 +72,7 @@ static double gemm_memory_s(const struct nf_curve *c, const struct nf_silicon *s
     }
     double again = 0;
     if (c->reread > 0) {
-        double x = fmin(tiles_each(g, rows, s->multiprocessors), ceil(g->n / LONG_TILE));
+        double x = tiles_each(g, fmin(rows, REREAD_ROWS), s->multiprocessors);
         again = x > 1 ? c->reread * (x - 1) : 0;
     }
     double reach = rows > 1 ? log2(rows) / 6 : 0;

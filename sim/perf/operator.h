@@ -11,7 +11,7 @@
  *                 (em (1 - em_drop min(1, log2(m)/6)) BW)
  *             P = 1 + (p - 1) (n k/2^24)^p_growth
  *             tiles = ceil(m/128) n/128; x = output tiles of 128 x 256 a multiprocessor; waves = ceil(x)/x for x > 1, else 1
- *             r = min(x, ceil(n/256)): no column of tiles reads the activations twice
+ *             r = x of at most 16 384 rows, the longest measured: beyond them a row costs what it costs there
  *             q: 8-bit products whose activations are quantised first, 3 bytes an element.
  *         prefill attention of A query-key pairs, P new tokens after K cached ones, the longest sequence L tokens long, h heads, g KV heads of
  *         size d:

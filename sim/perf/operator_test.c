@@ -55,12 +55,14 @@ Test(operator, each_refinement_of_a_product_by_hand)
     c.reread = 0.5; /* 11 tiles on 10 processors: a tenth of a wave */
     more = nf_gemm_s(&c, &chip, &wide) - nf_gemm_s(&none, &chip, &wide);
     cr_assert_float_eq(more, 0.05 * 2 * shape.m * shape.k / 0.5e9, 1e-12);
-    struct nf_gemm_shape narrow =
-        shape; /* one column of tiles reads them once, however long it is */
-    narrow.n = 256;
-    narrow.m = 1e6;
-    cr_assert_float_eq(nf_gemm_s(&c, &chip, &narrow), nf_gemm_s(&none, &chip, &narrow),
-                       1e-12);
+    struct nf_gemm_shape longest = wide,
+                         twice =
+                             wide; /* beyond the longest measured a row costs the same */
+    longest.m = 16384;
+    twice.m = 32768;
+    more = nf_gemm_s(&c, &chip, &longest) - nf_gemm_s(&none, &chip, &longest);
+    cr_assert_float_eq(nf_gemm_s(&c, &chip, &twice) - nf_gemm_s(&none, &chip, &twice),
+                       2 * more, 1e-9);
     c = plain();
     c.slowdown = 0.5; /* 1.34217728e-3 s at the peak, 44.739 times 30 us */
     cr_assert_float_eq(nf_gemm_s(&c, &chip, &shape),
