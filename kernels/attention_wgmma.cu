@@ -151,7 +151,9 @@ NF_DEV void soften(float (&s)[64], rows_state &r, const int (&limit)[2], int fir
 NF_DEV void soften_tile(float (&s)[64], rows_state &r, const int (&limit)[2],
                         int first_key)
 {
-    if (first_key + tile > limit[0]) { /* row 0 has the smaller limit */
+    /* The lanes' limits differ, and softening exchanges values between them: the whole warp goes by its first row,
+     * which is lane 0's and has the smallest limit. */
+    if (first_key + tile > __shfl_sync(0xffffffffu, limit[0], 0)) {
         soften<true>(s, r, limit, first_key);
     } else {
         soften<false>(s, r, limit, first_key);

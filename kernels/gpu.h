@@ -1,5 +1,5 @@
 /*
- * gpu.h - the device behind a run: opened by harness.cu, or absent with a reason (no_gpu.c).
+ * gpu.h - the device behind a run: opened by gpu.cu, or absent with a reason (no_gpu.c).
  */
 #ifndef NF_KERNELS_GPU_H
 #define NF_KERNELS_GPU_H

@@ -3,8 +3,9 @@
  *
  * Timing: hot and rotated samples are one replay of a graph of many launches, divided by their number, so
  * that the gap between launches is the device's own and not the host's. Cold samples are one launch
- * each, behind a write of more than the whole L2. Times come from device events. The clock is read
- * between samples; samples taken 5 % or more below the best clock of the row are dropped and mark it.
+ * each, behind a write and then a read of more than the whole L2 each: the read leaves clean lines, so that no
+ * write-back is charged to the launch. Times come from device events. The clock is read between samples; samples
+ * taken more than 5 % off the row's median clock are dropped and mark it.
  */
 #include <cmath>
 #include <cstdio>
@@ -250,6 +251,32 @@ static double sample_by_host(nf_bench *b, const nf_measure *m, int launches)
     return 1e6 * (end - begin) / launches;
 }
 
+__global__ void read_through(const uint4 *from, size_t count, unsigned *never)
+{
+    size_t step = (size_t)gridDim.x * blockDim.x;
+    unsigned seen = 0;
+    for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        uint4 x = from[i];
+        seen |= x.x | x.y | x.z | x.w;
+    }
+    if (seen != 0) { /* the buffer holds zeros; the compiler cannot know */
+        *never = seen;
+    }
+}
+
+/* Displaces what the L2 holds, and then its own dirty lines: a write of the first half of the buffer, a read of the
+ * second. */
+static void flush(nf_bench *b)
+{
+    size_t half = b->flush_bytes / 2;
+    unsigned *written = static_cast<unsigned *>(b->flush);
+    NF_CUDA(b, cudaMemsetAsync(written, 0x5a, half, b->stream));
+    read_through<<<4 * (unsigned)b->facts.sm_count, 256, 0, b->stream>>>(
+        reinterpret_cast<const uint4 *>(static_cast<char *>(b->flush) + half),
+        half / sizeof(uint4), written);
+    NF_CUDA(b, cudaGetLastError());
+}
+
 /* One sample in us for one launch. */
 static double sample(nf_bench *b, const nf_measure *m, nf_cache cache, stopwatch *w)
 {
@@ -258,7 +285,7 @@ static double sample(nf_bench *b, const nf_measure *m, nf_cache cache, stopwatch
         return sample_by_host(b, m, w->launches);
     }
     if (cache == NF_COLD) {
-        NF_CUDA(b, cudaMemsetAsync(b->flush, 0x5a, b->flush_bytes, b->stream));
+        flush(b);
     }
     NF_CUDA(b, cudaEventRecord(w->begin, b->stream));
     if (w->graph) {
@@ -310,12 +337,35 @@ extern "C" void nf_run_as_graph(nf_bench *b, nf_launch launch, const void *argum
 }
 
 struct series {
-    double us[NF_SAMPLES_MAX], mhz[NF_SAMPLES_MAX];
-    size_t count;
+    double us[NF_SAMPLES_MAX], mhz[NF_SAMPLES_MAX], kept[NF_SAMPLES_MAX];
+    size_t count, kept_count;
+    double kept_mhz;
     enum nf_stop stop;
     nf_clock_reading last;
-    bool throttled;
+    bool throttled, power_cap;
 };
+
+static void read_clock(nf_bench *b, series *s)
+{
+    s->last = nf_clocks_read(b->clocks);
+    s->throttled = s->throttled || s->last.throttled;
+    s->power_cap = s->power_cap || s->last.power_cap;
+}
+
+/* Only the samples of one clock count, towards the least number too. */
+static void decide(series *s, const nf_sampling *rule, double elapsed)
+{
+    s->kept_count =
+        nf_samples_of_one_clock(s->us, s->mhz, s->count, s->kept, &s->kept_mhz);
+    s->stop = nf_sampling_stop(rule, s->kept, s->kept_count, elapsed);
+    if (s->stop == NF_STOP_NOT && s->count == NF_SAMPLES_MAX) {
+        s->stop = NF_STOP_ROOM;
+    }
+    /* Thirty samples of something very slow are not worth the whole run. */
+    if (s->stop == NF_STOP_NOT && s->kept_count >= 5 && elapsed > 10.0 * rule->limit_s) {
+        s->stop = NF_STOP_TIME;
+    }
+}
 
 static void take_samples(nf_bench *b, const nf_measure *m, nf_cache cache, stopwatch *w,
                          series *s)
@@ -331,37 +381,16 @@ static void take_samples(nf_bench *b, const nf_measure *m, nf_cache cache, stopw
     s->stop = NF_STOP_NOT;
     while (nf_ok(b) && s->stop == NF_STOP_NOT) {
         s->us[s->count] = sample(b, m, cache, w);
-        if (s->count % 10 == 0) {
-            s->last = nf_clocks_read(b->clocks);
-            s->throttled = s->throttled || s->last.throttled;
+        double elapsed = nf_now_s() - start;
+        bool slow = elapsed > 10.0 * limit;
+        if (s->count % 10 == 0 || slow) {
+            read_clock(b, s);
         }
         s->mhz[s->count++] = s->last.sm_mhz;
-        double elapsed = nf_now_s() - start;
-        s->stop = s->count % 10 == 0 || s->count == NF_SAMPLES_MAX
-                      ? nf_sampling_stop(&rule, s->us, s->count, elapsed)
-                      : NF_STOP_NOT;
-        /* Thirty samples of something very slow are not worth the whole run. */
-        if (s->count >= 5 && elapsed > 10.0 * limit) {
-            s->stop = NF_STOP_TIME;
+        if (s->count % 10 == 0 || s->count == NF_SAMPLES_MAX || (slow && s->count >= 5)) {
+            decide(s, &rule, elapsed);
         }
     }
-}
-
-/* Drops the samples below 95 % of the row's best clock; returns how many. */
-static size_t drop_slow_clocks(series *s)
-{
-    double best = 0.0;
-    size_t kept = 0, all = s->count;
-    for (size_t i = 0; i < all; i++) {
-        best = s->mhz[i] > best ? s->mhz[i] : best;
-    }
-    for (size_t i = 0; i < all; i++) {
-        if (s->mhz[i] >= 0.95 * best) {
-            s->us[kept++] = s->us[i];
-        }
-    }
-    s->count = kept;
-    return all - kept;
 }
 
 static void complete(nf_bench *b, nf_row *row, const nf_clock_reading *now, nf_dtype type)
@@ -424,6 +453,22 @@ static int launches_for(nf_bench *b, const nf_measure *m, nf_cache cache)
     return (launches + m->sets - 1) / m->sets * m->sets; /* every set equally often */
 }
 
+static void flag_clocks(const nf_bench *b, nf_row *row, const series *s)
+{
+    if (s->kept_count < s->count) {
+        nf_row_flag(row, "clock_drop");
+    }
+    if (s->throttled) {
+        nf_row_flag(row, "throttled");
+    }
+    if (s->power_cap) {
+        nf_row_flag(row, "power_cap");
+    }
+    if (!b->clocks) {
+        nf_row_flag(row, "no_clocks");
+    }
+}
+
 extern "C" double nf_measure_run(nf_bench *b, nf_measure *m, nf_cache cache)
 {
     static const char *const names[] = {"hot", "cold", "rotated", "none"};
@@ -446,11 +491,10 @@ extern "C" double nf_measure_run(nf_bench *b, nf_measure *m, nf_cache cache)
         take_samples(b, m, cache, &w, s);
     }
     if (nf_ok(b)) {
-        size_t dropped = drop_slow_clocks(s);
-        nf_quartiles q = nf_quartiles_of(s->us, s->count);
+        nf_quartiles q = nf_quartiles_of(s->kept, s->kept_count);
         nf_row *row = &m->row;
         row->cache = names[cache];
-        row->samples = s->count;
+        row->samples = s->kept_count;
         row->median_us = q.median;
         row->q1_us = q.q1;
         row->q3_us = q.q3;
@@ -459,15 +503,8 @@ extern "C" double nf_measure_run(nf_bench *b, nf_measure *m, nf_cache cache)
         if (cache == NF_ROTATED && footprint * m->sets < 2.0 * b->facts.l2_bytes) {
             nf_row_flag(row, "l2_resident");
         }
-        if (dropped > 0) {
-            nf_row_flag(row, "clock_drop");
-        }
-        if (s->throttled) {
-            nf_row_flag(row, "throttled");
-        }
-        if (!b->clocks) {
-            nf_row_flag(row, "no_clocks");
-        }
+        flag_clocks(b, row, s);
+        s->last.sm_mhz = s->kept_mhz; /* the clock of the samples that count */
         complete(b, row, &s->last, m->type);
     }
     if (w.graph) {
@@ -477,75 +514,6 @@ extern "C" double nf_measure_run(nf_bench *b, nf_measure *m, nf_cache cache)
     (void)cudaEventDestroy(w.end);
     std::free(s);
     return nf_ok(b) ? m->row.median_us : 0.0;
-}
-
-/* --- the device -------------------------------------------------------------------------------------------- */
-
-static bool refuse(char *why, size_t cap, const char *text, const char *detail)
-{
-    (void)snprintf(why, cap, "%s%s%s", text, detail ? ": " : "", detail ? detail : "");
-    return false;
-}
-
-static void fill_facts(nf_bench *b, const cudaDeviceProp *p, int driver)
-{
-    nf_facts *f = &b->facts;
-    (void)snprintf(f->device, sizeof f->device, "%.95s", p->name);
-    f->compute_capability = p->major * 10 + p->minor;
-    b->capability = b->capability > 0 && b->capability < f->compute_capability
-                        ? b->capability
-                        : f->compute_capability;
-    f->sm_count = p->multiProcessorCount;
-    f->l2_bytes = p->l2CacheSize;
-    f->memory_bytes = (double)p->totalGlobalMem;
-    f->smem_optin_bytes = (int)p->sharedMemPerBlockOptin;
-    (void)snprintf(f->toolkit, sizeof f->toolkit, "%d.%d", CUDART_VERSION / 1000,
-                   CUDART_VERSION % 1000 / 10);
-    if (!nf_clocks_driver(b->clocks, f->driver, sizeof f->driver)) {
-        (void)snprintf(f->driver, sizeof f->driver, "CUDA %d.%d", driver / 1000,
-                       driver % 1000 / 10);
-    }
-    f->max_sm_mhz = nf_clocks_max_sm_mhz(b->clocks);
-    b->peak = nf_peak_of(f->device);
-    f->sheet_gbps = b->peak->gbps;
-}
-
-extern "C" bool nf_gpu_open(nf_bench *b, char *why, size_t cap)
-{
-    int driver = 0, devices = 0;
-    cudaDeviceProp properties;
-    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
-        return refuse(why, cap,
-                      "this machine has no NVIDIA driver, so no GPU can be used",
-                      nullptr);
-    }
-    cudaError_t e = cudaGetDeviceCount(&devices);
-    if (e != cudaSuccess || devices == 0) {
-        return refuse(why, cap, "no usable GPU",
-                      e == cudaSuccess ? nullptr : cudaGetErrorString(e));
-    }
-    e = cudaGetDeviceProperties(&properties, 0);
-    if (e == cudaSuccess && properties.major < 8) {
-        return refuse(why, cap, "the GPU is older than compute capability 8.0",
-                      properties.name);
-    }
-    char bus_id[32] = "";
-    e = e == cudaSuccess ? cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, 0) : e;
-    e = e == cudaSuccess ? cudaStreamCreateWithFlags(&b->stream, cudaStreamNonBlocking)
-                         : e;
-    if (e != cudaSuccess) {
-        return refuse(why, cap, "the GPU cannot be opened", cudaGetErrorString(e));
-    }
-    b->clocks = static_cast<nf_clocks *>(std::calloc(1, sizeof *b->clocks));
-    if (b->clocks && !nf_clocks_open(b->clocks, bus_id)) {
-        std::free(b->clocks);
-        b->clocks = nullptr;
-    }
-    fill_facts(b, &properties, driver);
-    b->flush_bytes = (size_t)(2.5 * b->facts.l2_bytes);
-    e = cudaMalloc(&b->flush, b->flush_bytes);
-    return e == cudaSuccess ||
-           refuse(why, cap, "no device memory", cudaGetErrorString(e));
 }
 
 extern "C" void nf_gpu_yardstick(nf_bench *b)
@@ -575,18 +543,4 @@ extern "C" void nf_gpu_yardstick(nf_bench *b)
     (void)cudaEventDestroy(w.begin);
     (void)cudaEventDestroy(w.end);
     nf_case_end(b);
-}
-
-extern "C" void nf_gpu_close(nf_bench *b)
-{
-    nf_case_end(b);
-    nf_lt_close(b);
-    nf_dnn_close(b);
-    (void)cudaFree(b->flush);
-    (void)cudaStreamDestroy(b->stream);
-    if (b->clocks) {
-        nf_clocks_close(b->clocks);
-        std::free(b->clocks);
-        b->clocks = nullptr;
-    }
 }

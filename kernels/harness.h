@@ -51,7 +51,7 @@ struct nf_bench {
     struct nf_clocks *clocks;
     struct nf_lt *lt;   /* opened at the first use */
     struct nf_dnn *dnn; /* likewise */
-    void *flush;        /* buffer that fills the L2 */
+    void *flush;        /* its halves fill the L2 each: one is written, one read */
     size_t flush_bytes;
     int checked, failed; /* comparisons */
     char error[256];
@@ -156,7 +156,8 @@ struct nf_measure {
     nf_launch launch;
     const void *arguments;
     int sets; /* sets of buffers there are; 1 if the cache is not NF_ROTATED */
-    /* bytes one execution touches; 0: row.bytes. Sets the flag l2_resident */
+    /* different bytes that one execution touches; 0: row.bytes. Less where something is read and then written in
+     * place. Decides the number of sets (nf_sets_for) and the flag l2_resident */
     double footprint;
     bool no_graph; /* the work cannot be captured (copies from pageable memory, NCCL) */
     enum nf_clock clock;
@@ -166,7 +167,7 @@ struct nf_measure {
 double nf_measure_run(struct nf_bench *b, struct nf_measure *m, enum nf_cache cache);
 /* One execution, recorded into a graph and replayed, as it is when it is timed. For checks. */
 void nf_run_as_graph(struct nf_bench *b, nf_launch launch, const void *arguments);
-/* Number of sets of `bytes` that fill the L2 more than twice; at least 2, at most 64. */
+/* Number of sets of `bytes` different bytes that fill the L2 more than twice; at least 2, at most 64. */
 int nf_sets_for(const struct nf_bench *b, double bytes);
 /* A row measured elsewhere, under the clocks of `reading`: completes and writes it. */
 struct nf_clock_reading;

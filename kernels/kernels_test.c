@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "library.h"
 #include "nvml.h"
 #include "rows.h"
 #include "selftest.h"
+#include "timing.h"
 
 Test(kernels, references_hold_against_hand_worked_cases)
 {
@@ -36,14 +38,16 @@ static struct nf_facts some_facts(void)
                              .code = "abc"};
 }
 
-static void write_file(const char *name, double second_median)
+/* Two rows of `op` by version `code` of our program. */
+static void write_rows(const char *name, double second_median, const char *op,
+                       const char *code)
 {
-    static struct nf_facts facts;
-    facts = some_facts();
+    struct nf_facts facts = some_facts();
+    (void)snprintf(facts.code, sizeof facts.code, "%s", code);
     struct nf_rows rows;
     cr_assert(nf_rows_open(&rows, name, &facts), "%s", rows.error);
     struct nf_row row = {.kind = "op",
-                         .op = "gemm",
+                         .op = op,
                          .version = "mma",
                          .dtype = "bf16",
                          .cache = "hot",
@@ -61,6 +65,11 @@ static void write_file(const char *name, double second_median)
     cr_assert(nf_rows_put(&rows, &row));
     cr_assert(access(name, F_OK) != 0, "the file appears before it is complete");
     cr_assert(nf_rows_close(&rows), "%s", rows.error);
+}
+
+static void write_file(const char *name, double second_median)
+{
+    write_rows(name, second_median, "gemm", "abc");
 }
 
 static void name_in_temporary_folder(char *name, size_t cap)
@@ -127,7 +136,7 @@ Test(rows, a_file_cut_anywhere_is_incomplete)
         cr_assert(nf_rows_inspect(name, &v));
         cr_assert(!v.complete, "cut at %zu of %zu: %s", cut, n, v.message);
     }
-    text[200] ^= 1; /* one changed bit somewhere in the rows */
+    text[n - 120] ^= 1; /* one changed bit somewhere in the rows */
     file = fopen(name, "w");
     cr_assert(file && fwrite(text, 1, n, file) == n && fclose(file) == 0);
     cr_assert(nf_rows_inspect(name, &v) && !v.complete, "%s", v.message);
@@ -149,28 +158,117 @@ Test(rows, an_abandoned_file_leaves_nothing)
     cr_assert(rmdir(name) == 0);
 }
 
+/* Whether name and other cannot be merged, for a reason with `word` in it, and without a file left behind. */
+static bool refuses(const char *name, const char *other, const char *word)
+{
+    char merged[96], why[NF_ROWS_TEXT] = "";
+    const char *const parts[] = {name, other};
+    (void)snprintf(merged, sizeof merged, "%s.all", name);
+    bool refused = !nf_rows_merge(merged, parts, 2, &why);
+    cr_expect(refused && strstr(why, word) != NULL, "%s, should be: %s", why, word);
+    cr_expect(access(merged, F_OK) != 0, "a failed merge leaves a file");
+    return refused;
+}
+
 Test(rows, parts_become_one_file)
 {
-    char name[64], merged[80], why[NF_ROWS_TEXT];
+    char name[64], second[80], merged[80], why[NF_ROWS_TEXT] = "";
     struct nf_rows_verdict v;
     name_in_temporary_folder(name, sizeof name);
     write_file(name, 3.0);
+    (void)snprintf(second, sizeof second, "%s.second", name);
     (void)snprintf(merged, sizeof merged, "%s.all", name);
-    const char *const parts[] = {name, name, name};
-    cr_assert(nf_rows_merge(merged, parts, 3, &why), "%s", why);
+    write_rows(second, 4.0, "nms", "abc");
+    const char *const parts[] = {name, second};
+    cr_assert(nf_rows_merge(merged, parts, 2, &why), "%s", why);
     cr_assert(nf_rows_inspect(merged, &v), "%s", v.message);
-    cr_assert(v.complete && v.rows == 6 && v.bad_rows == 0 && v.devices == 1, "%s",
+    cr_assert(v.complete && v.rows == 4 && v.bad_rows == 0 && v.devices == 1, "%s",
               v.message);
-    cr_assert(remove(merged) == 0);
-    char half[512], other[512];
-    (void)snprintf(half, sizeof half, "%s/half.csv", NF_SAMPLES);
-    (void)snprintf(other, sizeof other, "%s/other-device.csv", NF_SAMPLES);
-    const char *const incomplete[] = {name, half}, *const two_devices[] = {name, other};
-    cr_assert(!nf_rows_merge(merged, incomplete, 2, &why));
-    cr_assert(strstr(why, "half.csv") != NULL, "%s", why);
-    cr_assert(!nf_rows_merge(merged, two_devices, 2, &why));
-    cr_assert(strstr(why, "another device") != NULL, "%s", why);
-    cr_assert(access(merged, F_OK) != 0, "a failed merge leaves a file");
+    cr_assert(remove(merged) == 0 && remove(second) == 0);
+    drop(name);
+}
+
+Test(rows, parts_that_do_not_belong_together_are_refused)
+{
+    char name[64], second[80], sample[512], why[NF_ROWS_TEXT] = "";
+    name_in_temporary_folder(name, sizeof name);
+    (void)snprintf(second, sizeof second, "%s.second", name);
+    write_file(name, 3.0);
+    (void)snprintf(sample, sizeof sample, "%s/half.csv", NF_SAMPLES);
+    cr_assert(refuses(name, sample, "half.csv"));
+    (void)snprintf(sample, sizeof sample, "%s/nan.csv", NF_SAMPLES);
+    cr_assert(refuses(name, sample, "1 bad"));
+    (void)snprintf(sample, sizeof sample, "%s/other-device.csv", NF_SAMPLES);
+    cr_assert(refuses(name, sample, "another device"));
+    cr_assert(refuses(name, name, "there twice"));
+    write_rows(second, 4.0, "gemm", "abc"); /* measured again: another time */
+    cr_assert(refuses(name, second, "there twice"));
+    cr_assert(remove(second) == 0);
+    write_rows(second, 4.0, "nms", "abd");
+    cr_assert(refuses(name, second, "toolkit or code"));
+    const char *const itself[] = {name};
+    cr_assert(!nf_rows_merge(name, itself, 1, &why));
+    cr_assert(strstr(why, "at once") != NULL && access(name, F_OK) == 0, "%s", why);
+    cr_assert(remove(second) == 0);
+    drop(name);
+}
+
+Test(rows, a_file_of_other_columns_is_no_file_of_ours)
+{
+    char name[64], text[8192];
+    struct nf_rows_verdict v;
+    name_in_temporary_folder(name, sizeof name);
+    write_file(name, 3.0);
+    FILE *file = fopen(name, "r");
+    cr_assert(file != NULL);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    text[n] = '\0';
+    cr_assert(n > 0 && fclose(file) == 0);
+    memcpy(strstr(text, "median_us"), "median_ms", 9);
+    file = fopen(name, "w");
+    cr_assert(file && fwrite(text, 1, n, file) == n && fclose(file) == 0);
+    cr_assert(!nf_rows_inspect(name, &v) && strstr(v.message, "columns"), "%s",
+              v.message);
+    drop(name);
+}
+
+Test(rows, a_device_is_not_replaced_by_a_file)
+{
+    struct nf_facts facts = some_facts();
+    struct nf_rows rows;
+    char pipe[64];
+    name_in_temporary_folder(pipe, sizeof pipe);
+    cr_assert(mkfifo(pipe, 0600) == 0);
+    cr_assert(!nf_rows_open(&rows, pipe, &facts));
+    cr_assert(strstr(rows.error, "no regular file") != NULL, "%s", rows.error);
+    nf_rows_abandon(&rows);
+    drop(pipe);
+    cr_assert(!nf_rows_open(&rows, "/dev/null", &facts));
+}
+
+Test(rows, going_back_to_a_mark_leaves_a_whole_file)
+{
+    char name[64];
+    struct nf_facts facts = some_facts();
+    struct nf_rows rows;
+    struct nf_rows_verdict v;
+    struct nf_row row = {.kind = "op",
+                         .op = "gemm",
+                         .version = "mma",
+                         .dtype = "bf16",
+                         .cache = "hot",
+                         .shape = "m=1",
+                         .median_us = 1.5};
+    name_in_temporary_folder(name, sizeof name);
+    cr_assert(nf_rows_open(&rows, name, &facts), "%s", rows.error);
+    cr_assert(nf_rows_put(&rows, &row));
+    struct nf_rows_place mark = nf_rows_mark(&rows);
+    for (int i = 0; i < 700; i++) { /* more than a buffer of stdio */
+        cr_assert(nf_rows_put(&rows, &row));
+    }
+    cr_assert(nf_rows_rewind(&rows, &mark), "%s", rows.error);
+    cr_assert(nf_rows_put(&rows, &row) && nf_rows_close(&rows), "%s", rows.error);
+    cr_assert(nf_rows_inspect(name, &v) && v.complete && v.rows == 2, "%s", v.message);
     drop(name);
 }
 
@@ -244,8 +342,13 @@ static int reasons_of(void *device, unsigned long long *bits)
     *bits = device ? 0x4 | 0x20 : 0;
     return 0;
 }
+static int only_the_cap_of(void *device, unsigned long long *bits)
+{
+    *bits = device ? 0x4 : 0;
+    return 0;
+}
 
-Test(nvml, a_power_cap_shows_as_throttling)
+Test(nvml, heat_is_throttling_and_a_power_cap_is_not)
 {
     int device;
     struct nf_clocks clocks = {
@@ -253,6 +356,32 @@ Test(nvml, a_power_cap_shows_as_throttling)
     struct nf_clock_reading r = nf_clocks_read(&clocks);
     cr_assert(r.sm_mhz == 1755 && r.mem_mhz == 2619);
     cr_assert(fabs(r.power_w - 698.5) < 1e-9);
-    cr_assert(r.throttled);
-    cr_assert_str_eq(r.reasons, "power_cap thermal ");
+    cr_assert(r.throttled && r.power_cap);
+    cr_assert_str_eq(r.reasons, "thermal ");
+    clocks.reasons = only_the_cap_of;
+    r = nf_clocks_read(&clocks);
+    cr_assert(!r.throttled && r.power_cap);
+    cr_assert_str_eq(r.reasons, "");
+}
+
+Test(timing, the_median_clock_decides_which_samples_count)
+{
+    enum { SAMPLES = 50, BOOST = 11, ODD = 37 };
+    double us[SAMPLES], mhz[SAMPLES], kept[SAMPLES], clock = 0.0;
+    /* A power cap: eleven samples at a boost clock, the rest at what the device keeps, one of them disturbed. */
+    for (size_t i = 0; i < SAMPLES; i++) {
+        us[i] = i < BOOST ? 17.0 : 21.0 + 0.001 * (double)i;
+        mhz[i] = i < BOOST ? 1980.0 : i == ODD ? 1345.0 : 1605.0;
+    }
+    size_t count = nf_samples_of_one_clock(us, mhz, SAMPLES, kept, &clock);
+    cr_assert(count == SAMPLES - BOOST - 1, "%zu kept", count);
+    cr_assert(clock == 1605.0, "%g MHz", clock);
+    for (size_t i = 0; i < count; i++) {
+        cr_assert(kept[i] >= 21.0 && kept[i] != us[ODD], "%g us", kept[i]);
+    }
+    for (size_t i = 0; i < SAMPLES; i++) {
+        mhz[i] = 0.0; /* no NVML: nothing is known, nothing is dropped */
+    }
+    count = nf_samples_of_one_clock(us, mhz, SAMPLES, kept, &clock);
+    cr_assert(count == SAMPLES && clock == 0.0);
 }

@@ -159,8 +159,9 @@ static void measure(nf_bench *b)
             }
             size_t n = (size_t)r * (size_t)width;
             double moved = 4.0 * 2.0 * (double)n + 3.0 * 2.0 * width;
+            double footprint = moved - 2.0 * (double)n; /* the sum is in place */
             nf_sets<nf_modulate> sets = {
-                v, nf_modulate_launch, nf_sets_for(b, moved), {}};
+                v, nf_modulate_launch, nf_sets_for(b, footprint), {}};
             void *vectors = nf_dev_get(b, (size_t)width * 6);
             nf_dev_random(b, vectors, NF_BF16, (size_t)width * 3, 0.1f);
             const uint16_t *vector = static_cast<uint16_t *>(vectors);
@@ -180,6 +181,7 @@ static void measure(nf_bench *b)
             }
             nf_measure m =
                 nf_measure_of("modulate", versions[v].name, NF_BF16, 0.0, moved);
+            m.footprint = footprint;
             nf_shape(m.row.shape, "rows=%d width=%d gated=1", r, width);
             nf_measure_sets(b, &m, &sets, NF_ROTATED);
             nf_case_end(b);

@@ -81,12 +81,12 @@ struct nf_clock_reading nf_clocks_read(const struct nf_clocks *c)
         r.temperature_c = value;
     }
     if (c->reasons && c->reasons(c->device, &bits) == 0) {
-        bool cap = (bits & SOFTWARE_POWER_CAP) != 0;
         bool thermal = (bits & (SOFTWARE_THERMAL | HARDWARE_THERMAL)) != 0;
         bool hardware = (bits & (HARDWARE_SLOWDOWN | POWER_BRAKE)) != 0;
-        r.throttled = cap || thermal || hardware;
-        (void)snprintf(r.reasons, sizeof r.reasons, "%s%s%s", cap ? "power_cap " : "",
-                       thermal ? "thermal " : "", hardware ? "hardware " : "");
+        r.throttled = thermal || hardware;
+        r.power_cap = (bits & SOFTWARE_POWER_CAP) != 0;
+        (void)snprintf(r.reasons, sizeof r.reasons, "%s%s", thermal ? "thermal " : "",
+                       hardware ? "hardware " : "");
     }
     return r;
 }

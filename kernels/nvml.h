@@ -30,8 +30,11 @@ struct nf_clocks {
 
 struct nf_clock_reading {
     double sm_mhz, mem_mhz, power_w, temperature_c;
-    bool throttled;   /* power cap, thermal or hardware slowdown, power brake */
-    char reasons[48]; /* "power_cap thermal hardware", those that hold */
+    bool
+        throttled; /* heat, hardware slowdown or power brake: not the device as it is sold */
+    bool
+        power_cap; /* the clock is what the board's power allows: its steady state under load */
+    char reasons[48]; /* of `throttled`: "thermal hardware ", those that hold */
 };
 
 /* False: no NVML here; every reading is then zero. */

@@ -145,8 +145,9 @@ static void measure(nf_bench *b)
                 }
                 size_t bytes = (size_t)r * (size_t)width * 2;
                 double moved = 4.0 * (double)bytes + 2.0 * width;
+                double footprint = moved - (double)bytes; /* the residual is in place */
                 nf_sets<nf_rmsnorm> sets = {
-                    v, nf_rmsnorm_launch, nf_sets_for(b, moved), {}};
+                    v, nf_rmsnorm_launch, nf_sets_for(b, footprint), {}};
                 void *weight = nf_dev_get(b, (size_t)width * 2);
                 nf_dev_random(b, weight, NF_BF16, (size_t)width, 1.0f);
                 for (int s = 0; s < sets.count; s++) {
@@ -158,6 +159,7 @@ static void measure(nf_bench *b)
                 }
                 nf_measure m =
                     nf_measure_of("rmsnorm", versions[v].name, NF_BF16, 0.0, moved);
+                m.footprint = footprint;
                 nf_shape(m.row.shape, "rows=%d width=%d residual=1", r, width);
                 nf_measure_sets(b, &m, &sets, NF_ROTATED);
                 nf_case_end(b);

@@ -142,7 +142,9 @@ static void measure(nf_bench *b)
                 continue;
             }
             double moved = 2.0 * 2.0 * t * heads * dim;
-            nf_sets<nf_rotary> sets = {v, nf_rotary_launch, nf_sets_for(b, moved), {}};
+            double footprint = moved / 2.0; /* in place */
+            nf_sets<nf_rotary> sets = {
+                v, nf_rotary_launch, nf_sets_for(b, footprint), {}};
             int *positions = static_cast<int *>(nf_dev_get(b, (size_t)t * sizeof(int)));
             nf_dev_set(b, positions, 0, (size_t)t * sizeof(int));
             for (int s = 0; s < sets.count; s++) {
@@ -151,6 +153,7 @@ static void measure(nf_bench *b)
                 sets.set[s] = {t, heads, dim, stride, positions, 500000.0f, x};
             }
             nf_measure m = nf_measure_of("rotary", versions[v].name, NF_BF16, 0.0, moved);
+            m.footprint = footprint;
             nf_shape(m.row.shape, "tokens=%d heads=%d dim=%d", t, heads, dim);
             nf_measure_sets(b, &m, &sets, NF_ROTATED);
             nf_case_end(b);

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char format_line[] = "# nearfar-kernels measurements 1\n";
 
@@ -43,12 +45,33 @@ static bool fail(char *error, const char *format, ...)
     return false;
 }
 
+enum { NAMES_CAP = 512 };
+
+static void name_columns(char (*line)[NAMES_CAP])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        at += (size_t)snprintf(*line + at, sizeof *line - at, "%s%s", columns[i],
+                               i + 1 < COLUMNS ? "," : "\n");
+    }
+}
+
 static bool write_text(struct nf_rows *rows, const char *text)
 {
     size_t n = strlen(text);
     rows->hash = fnv(rows->hash, text, n);
     if (fwrite(text, 1, n, rows->file) != n) {
         return fail(rows->error, "cannot write %.80s: %s", rows->part, strerror(errno));
+    }
+    return true;
+}
+
+/* The renaming at the end would put a file in the place of a device or a pipe. */
+static bool may_be_replaced(struct nf_rows *rows, const char *name)
+{
+    struct stat is;
+    if (stat(name, &is) == 0 && !S_ISREG(is.st_mode)) {
+        return fail(rows->error, "%.80s is there and is no regular file", name);
     }
     return true;
 }
@@ -60,16 +83,16 @@ bool nf_rows_open(struct nf_rows *rows, const char *name, const struct nf_facts 
         return fail(rows->error, "the file name is too long");
     }
     (void)snprintf(rows->part, sizeof rows->part, "%s.part", name);
+    if (!may_be_replaced(rows, rows->name) || !may_be_replaced(rows, rows->part)) {
+        return false;
+    }
     rows->file = fopen(rows->part, "w");
     if (!rows->file) {
         return fail(rows->error, "cannot write %.80s: %s", rows->part, strerror(errno));
     }
-    bool ok = write_text(rows, format_line);
-    for (size_t i = 0; ok && i < COLUMNS; i++) {
-        ok = write_text(rows, columns[i]) &&
-             write_text(rows, i + 1 < COLUMNS ? "," : "\n");
-    }
-    return ok;
+    char names[NAMES_CAP];
+    name_columns(&names);
+    return write_text(rows, format_line) && write_text(rows, names);
 }
 
 /* Text cells hold no comma, quote or line end: a reader may split at commas. */
@@ -160,6 +183,23 @@ bool nf_rows_close(struct nf_rows *rows)
     return true;
 }
 
+struct nf_rows_place nf_rows_mark(const struct nf_rows *rows)
+{
+    return (struct nf_rows_place){ftell(rows->file), rows->hash, rows->count};
+}
+
+bool nf_rows_rewind(struct nf_rows *rows, const struct nf_rows_place *mark)
+{
+    if (mark->at < 0 || fflush(rows->file) != 0 ||
+        ftruncate(fileno(rows->file), (off_t)mark->at) != 0 ||
+        fseek(rows->file, mark->at, SEEK_SET) != 0) {
+        return fail(rows->error, "cannot shorten %.80s: %s", rows->part, strerror(errno));
+    }
+    rows->hash = mark->hash;
+    rows->count = mark->count;
+    return true;
+}
+
 void nf_rows_abandon(struct nf_rows *rows)
 {
     if (rows->file) {
@@ -228,8 +268,9 @@ static void look_at_row(char *line, char *device, size_t cap, struct nf_rows_ver
 
 bool nf_rows_inspect(const char *name, struct nf_rows_verdict *v)
 {
-    char line[4096], device[128] = "\n";
+    char line[4096], device[128] = "\n", names[NAMES_CAP];
     uint64_t hash = fnv_start;
+    name_columns(&names);
     *v = (struct nf_rows_verdict){0};
     FILE *file = fopen(name, "r");
     if (!file) {
@@ -247,6 +288,10 @@ bool nf_rows_inspect(const char *name, struct nf_rows_verdict *v)
             break;
         }
         hash = fnv(hash, line, strlen(line));
+        if (number == 2 && strchr(line, '\n') && strcmp(line, names) != 0) {
+            (void)fclose(file);
+            return fail(v->message, "%.80s has not the columns of format 1", name);
+        }
         if (number > 2) {
             look_at_row(line, device, sizeof device, v);
         }
@@ -260,57 +305,123 @@ bool nf_rows_inspect(const char *name, struct nf_rows_verdict *v)
 
 /* --- several files into one -------------------------------------------------------------------------- */
 
-static bool same_device(const char *line, char *device, size_t cap)
+/* What the rows have in common, and which of them there are. */
+struct merge {
+    struct nf_rows to;
+    char device[128], made_by[1024]; /* made_by: every column from the device on */
+    struct measured {
+        uint64_t what, whole; /* hashes: from kind to cache, the whole line */
+        size_t part;
+    } * rows;
+    size_t room;
+};
+
+static bool same_origin(struct merge *m, const char *line, const char *part)
 {
     char copy[4096], *cells[COLUMNS];
     (void)snprintf(copy, sizeof copy, "%s", line);
     if (split(copy, cells) != COLUMNS) {
-        return false;
+        return fail(m->to.error, "%.80s: a row of another number of cells", part);
     }
-    if (device[0] == '\0') {
-        (void)snprintf(device, cap, "%s", cells[DEVICE]);
+    const char *made_by = line + (cells[DEVICE] - copy);
+    if (m->made_by[0] == '\0') {
+        (void)snprintf(m->device, sizeof m->device, "%s", cells[DEVICE]);
+        (void)snprintf(m->made_by, sizeof m->made_by, "%s", made_by);
     }
-    return strcmp(device, cells[DEVICE]) == 0;
+    if (strcmp(m->device, cells[DEVICE]) != 0) {
+        return fail(m->to.error, "%.80s: a row of another device", part);
+    }
+    return strcmp(m->made_by, made_by) == 0 ||
+           fail(m->to.error, "%.80s: a row of another driver, toolkit or code", part);
 }
 
-static bool append_part(struct nf_rows *to, const char *part, char *device, size_t cap)
+/* The same measurement in two parts, or the same line twice in one, would count twice in a fit. */
+static bool is_new(struct merge *m, const char *line, const char *name, size_t part)
+{
+    size_t length = 0, n = m->to.count;
+    for (size_t comma = 0; comma < FIRST_NUMBER; length++) {
+        comma += line[length] == ',';
+    }
+    struct measured own = {fnv(fnv_start, line, length),
+                           fnv(fnv_start, line, strlen(line)), part};
+    for (size_t i = 0; i < n; i++) {
+        const struct measured *other = &m->rows[i];
+        if (other->whole == own.whole ||
+            (other->what == own.what && other->part != part)) {
+            return fail(m->to.error, "%.60s: a row is there twice: %.*s", name,
+                        length < 70 ? (int)length - 1 : 70, line);
+        }
+    }
+    if (n == m->room) {
+        size_t room = 2 * n + 256;
+        struct measured *more = realloc(m->rows, room * sizeof *more);
+        if (!more) {
+            return fail(m->to.error, "no memory");
+        }
+        m->rows = more;
+        m->room = room;
+    }
+    m->rows[n] = own;
+    return true;
+}
+
+static bool append_part(struct merge *m, const char *part, size_t number_of_part)
 {
     char line[4096];
     struct nf_rows_verdict v;
-    if (!nf_rows_inspect(part, &v) || !v.complete) {
-        return fail(to->error, "%.80s: %.70s", part, v.message);
+    if (!nf_rows_inspect(part, &v) || !v.complete || v.bad_rows > 0) {
+        return fail(m->to.error, "%.80s: %.70s", part, v.message);
     }
     FILE *file = fopen(part, "r");
     if (!file) {
-        return fail(to->error, "cannot read %.80s: %s", part, strerror(errno));
+        return fail(m->to.error, "cannot read %.80s: %s", part, strerror(errno));
     }
     bool ok = true;
     for (size_t number = 1; ok && fgets(line, sizeof line, file); number++) {
         if (number <= 2 || line[0] == '#') {
             continue;
         }
-        ok = same_device(line, device, cap)
-                 ? write_text(to, line)
-                 : fail(to->error, "%.80s: a row of another device", part);
-        to->count += ok ? 1 : 0;
+        ok = same_origin(m, line, part) && is_new(m, line, part, number_of_part) &&
+             write_text(&m->to, line);
+        m->to.count += ok ? 1 : 0;
     }
     (void)fclose(file);
     return ok;
 }
 
+/* Opening the output empties its .part file, closing it replaces the file itself. */
+static bool is_output(const char *name, const char *part)
+{
+    char written[528];
+    struct stat to, from;
+    if (stat(part, &from) != 0) {
+        return false;
+    }
+    (void)snprintf(written, sizeof written, "%.511s.part", name);
+    return (stat(name, &to) == 0 && to.st_dev == from.st_dev &&
+            to.st_ino == from.st_ino) ||
+           (stat(written, &to) == 0 && to.st_dev == from.st_dev &&
+            to.st_ino == from.st_ino);
+}
+
 bool nf_rows_merge(const char *name, const char *const *parts, size_t count,
                    char (*why)[NF_ROWS_TEXT])
 {
-    struct nf_rows to;
-    char device[128] = "";
-    bool open = nf_rows_open(&to, name, NULL), ok = open;
+    for (size_t i = 0; i < count; i++) {
+        if (is_output(name, parts[i])) {
+            return fail(*why, "%.80s is a part and the result at once", parts[i]);
+        }
+    }
+    struct merge m = {.rows = NULL};
+    bool ok = nf_rows_open(&m.to, name, NULL);
     for (size_t i = 0; ok && i < count; i++) {
-        ok = append_part(&to, parts[i], device, sizeof device);
+        ok = append_part(&m, parts[i], i);
     }
-    ok = ok && nf_rows_close(&to);
+    ok = ok && nf_rows_close(&m.to);
     if (!ok) {
-        (void)snprintf(*why, sizeof *why, "%s", to.error);
-        nf_rows_abandon(&to);
+        (void)snprintf(*why, sizeof *why, "%s", m.to.error);
+        nf_rows_abandon(&m.to);
     }
+    free(m.rows);
     return ok;
 }

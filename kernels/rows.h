@@ -57,12 +57,22 @@ struct nf_rows {
     char error[NF_ROWS_TEXT];
 };
 
+/* Refused where `name` is there and is no regular file. */
 bool nf_rows_open(struct nf_rows *rows, const char *name, const struct nf_facts *facts);
 bool nf_rows_put(struct nf_rows *rows, const struct nf_row *row);
 /* Writes the last line and renames. Without it the file never appears under its name. */
 bool nf_rows_close(struct nf_rows *rows);
 /* Drops what was written. */
 void nf_rows_abandon(struct nf_rows *rows);
+
+/* A place to go back to, when the rows after it turn out not to count. */
+struct nf_rows_place {
+    long at;
+    uint64_t hash;
+    size_t count;
+};
+struct nf_rows_place nf_rows_mark(const struct nf_rows *rows);
+bool nf_rows_rewind(struct nf_rows *rows, const struct nf_rows_place *mark);
 
 void nf_row_flag(struct nf_row *row, const char *flag);
 
@@ -77,7 +87,8 @@ struct nf_rows_verdict {
 /* Reads a file back and says what is wrong with it. False: cannot be read, or no file of ours. */
 bool nf_rows_inspect(const char *name, struct nf_rows_verdict *verdict);
 
-/* One file of several: their rows one after the other. Every part has to be complete and of the same device. */
+/* One file of several: their rows one after the other. Every part has to be complete and without a bad row, all of
+ * the same device, driver, toolkit and code; no row may be there twice, and no part may be the result itself. */
 bool nf_rows_merge(const char *name, const char *const *parts, size_t count,
                    char (*why)[NF_ROWS_TEXT]);
 

@@ -61,8 +61,9 @@ static void take_second(nf_bench *b, const load *l, second *s)
         s->sum.mem_mhz += now.mem_mhz;
         s->sum.power_w += now.power_w;
         s->sum.temperature_c += now.temperature_c;
+        s->sum.throttled = s->sum.throttled || now.throttled;
+        s->sum.power_cap = s->sum.power_cap || now.power_cap;
         if (now.throttled) {
-            s->sum.throttled = true;
             (void)std::snprintf(s->reasons, sizeof s->reasons, "%s", now.reasons);
         }
     }
@@ -85,6 +86,9 @@ static void put_second(nf_bench *b, nf_row row, second *s, int number, int size)
         nf_row_flag(&row, "throttled");
         s->reasons[std::strlen(s->reasons) - 1] = '\0'; /* each reason ends in a space */
         nf_row_flag(&row, s->reasons);
+    }
+    if (s->sum.power_cap) {
+        nf_row_flag(&row, "power_cap");
     }
     if (!b->clocks) {
         nf_row_flag(&row, "no_clocks");

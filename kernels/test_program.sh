@@ -30,6 +30,17 @@ expect 2 '' 'positive number.*--budget' run --budget none -o "$dir/x.csv"
 expect 2 '' 'inspect takes one file' inspect
 expect 2 '' 'merge takes files' merge -o "$dir/x.csv"
 expect 2 '' 'cannot read|no file' merge "$dir/missing.csv" -o "$dir/x.csv"
+good=$(dirname "$0")/samples/good.csv
+cp "$good" "$dir/own.csv"
+expect 2 '' 'a part and the result at once' merge "$dir/own.csv" -o "$dir/own.csv"
+cmp -s "$good" "$dir/own.csv" || { echo "merge onto its own part changed it"; failed=1; }
+mkfifo "$dir/pipe"
+expect 2 '' 'no regular file' merge "$good" -o "$dir/pipe"
+[ -p "$dir/pipe" ] || { echo "merge replaced a pipe by a file"; failed=1; }
+expect 2 '' 'there twice' merge "$good" "$dir/own.csv" -o "$dir/x.csv"
+expect 0 '' '' merge "$good" -o "$dir/x.csv"
+cmp -s "$good" "$dir/x.csv" || { echo "a file merged alone is another file"; failed=1; }
+rm "$dir/x.csv"
 expect 2 '' 'cannot read' inspect "$dir/missing.csv"
 
 if "$program" device >"$dir/out" 2>"$dir/err"; then

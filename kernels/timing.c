@@ -38,6 +38,23 @@ static double spread_of(const double *samples, size_t n)
     return q.median > 0.0 ? (q.q3 - q.q1) / q.median : (double)INFINITY;
 }
 
+size_t nf_samples_of_one_clock(const double *samples, const double *mhz, size_t n,
+                               double *kept, double *clock_mhz)
+{
+    double clocks[NF_SAMPLES_MAX];
+    size_t count = 0;
+    memcpy(clocks, mhz, n * sizeof *clocks);
+    double middle = n > 0 ? nf_quartiles_of(clocks, n).median : 0.0;
+    for (size_t i = 0; i < n; i++) {
+        if (fabs(mhz[i] - middle) <= 0.05 * middle) {
+            clocks[count] = mhz[i];
+            kept[count++] = samples[i];
+        }
+    }
+    *clock_mhz = count > 0 ? nf_quartiles_of(clocks, count).median : middle;
+    return count;
+}
+
 enum nf_stop nf_sampling_stop(const struct nf_sampling *rule, const double *samples,
                               size_t n, double elapsed_s)
 {

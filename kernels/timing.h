@@ -35,6 +35,12 @@ struct nf_sampling {
 
 enum { NF_SAMPLES_MAX = 1024 };
 
+/* Copies to `kept` the samples that were taken within 5 % of the series' median clock, on either side; returns how
+ * many, and in *clock_mhz the median of their clocks. The median, not the best: under a power cap the first samples
+ * run at a boost clock that the device does not keep, and they are the odd ones. n <= NF_SAMPLES_MAX. */
+size_t nf_samples_of_one_clock(const double *samples, const double *mhz, size_t n,
+                               double *kept, double *clock_mhz);
+
 /* Looks at the first n samples, taken in elapsed_s. */
 enum nf_stop nf_sampling_stop(const struct nf_sampling *rule, const double *samples,
                               size_t n, double elapsed_s);

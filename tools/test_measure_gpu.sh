@@ -24,6 +24,20 @@ fi
 "$here/measure_gpu.sh" >/dev/null 2>&1; [ $? = 2 ] || wrong "no folder: not 2"
 "$here/measure_gpu.sh" --fast >/dev/null 2>&1; [ $? = 2 ] || wrong "unknown option: not 2"
 
+# A part of its own for each operation: no measurement may be in two of them.
+parts() {
+    python3 - "$samples/good.csv" "$dir" <<'END'
+import sys
+for op in "gemm", "gemm_lt", "prefill", "decoder":
+    lines = open(sys.argv[1]).read().split("\n")[:-2]
+    text = "\n".join(lines[:2] + [line.replace(",", "," + op + "_", 2).replace(op + "_", "", 1) for line in lines[2:]]) + "\n"
+    hash = 0xcbf29ce484222325
+    for byte in text.encode():
+        hash = (hash ^ byte) * 0x100000001b3 % (1 << 64)
+    open(f"{sys.argv[2]}/{op}.csv", "w").write(text + "# end rows=%d fnv1a=%016x\n" % (len(lines) - 2, hash))
+END
+}
+parts || wrong "the parts cannot be written"
 cat >"$dir/program" <<END
 #!/usr/bin/env bash
 case \$1 in
@@ -33,8 +47,9 @@ check) case "\$*" in "check nms"*) exit 1 ;; "check prefill") exit 1 ;; esac; ec
 run | compose)
     [ "\$2" != resize ] || { echo "nearfar-kernels: an illegal address" >&2; exit 3; }
     [ "\$2" != gemm ] || echo "gemm: left out: a library is missing" >&2
+    op=\$2
     while [ "\$1" != -o ]; do shift; done
-    cp "$samples/good.csv" "\$2" ;;
+    cp "$dir/\$op.csv" "\$2" ;;
 *) exec "$program" "\$@" ;;
 esac
 END
