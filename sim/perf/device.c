@@ -1,5 +1,6 @@
 #include "perf/device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -102,13 +103,41 @@ static bool has_all(const struct words *w, const struct words *of)
     return of->count > 0;
 }
 
+/* What a runtime adds to the name of a card as it is usually sold: its memory ("80gb", "hbm3"), its socket ("sxm5"). */
+static bool is_addition(const char *word)
+{
+    size_t digits = strspn(word, "0123456789");
+    return (digits > 0 && strcmp(word + digits, "gb") == 0) ||
+           strncmp(word, "hbm", 3) == 0 || strncmp(word, "sxm", 3) == 0;
+}
+
+/* Does `given` say nothing that `own` does not: no "nvl", "pcie", "mig", "laptop"? A word of the name may come in two ("rtx 4090"). */
+static bool is_plain_beside(const struct words *given, const struct words *own)
+{
+    char two[2 * WORD_BYTES];
+    for (int i = 0; i < given->count; i++) {
+        bool is_known = has(own, given->of[i]) || is_addition(given->of[i]);
+        for (int j = i - 1; j <= i && !is_known; j++) {
+            if (j >= 0 && j + 1 < given->count) {
+                (void)snprintf(two, sizeof two, "%s%s", given->of[j], given->of[j + 1]);
+                is_known = has(own, two);
+            }
+        }
+        if (!is_known) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool nf_device_is_called(const struct nf_device *device, const char *runtime_name)
 {
     struct words own, given;
     split(device->name, &own);
     split(runtime_name, &given);
     return has(&own, "pcie") == has(&given, "pcie") &&
-           (has_all(&given, &own) || has_all(&own, &given));
+           ((has_all(&given, &own) && is_plain_beside(&given, &own)) ||
+            has_all(&own, &given));
 }
 
 enum nf_precision nf_device_half(const struct nf_device *device)

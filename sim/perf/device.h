@@ -55,7 +55,8 @@ const char *nf_provenance_name(enum nf_provenance p);
 bool nf_device_is_named(const struct nf_device *device, const char *text);
 
 /* Whether a runtime's name for a device ("NVIDIA H100 80GB HBM3", "NVIDIA GeForce RTX 4090") is this device: all words of its name are in it,
- * or the other way round ("Orin"). A PCIe card is not the board of the same name ("NVIDIA H100 PCIe": H100-PCIe only). */
+ * or the other way round ("Orin"), and a further word is only a memory or a socket: a PCIe card or an NVL one is not the board of the same
+ * name ("NVIDIA H100 PCIe": H100-PCIe only; "NVIDIA H100 NVL": none of H100). */
 bool nf_device_is_called(const struct nf_device *device, const char *runtime_name);
 
 /* The 16-bit format that the device computes in: BF16 where it has it, else FP16. */

@@ -49,6 +49,14 @@ Test(device, is_known_by_what_a_runtime_calls_it)
                  {"RTX4090", "NVIDIA GeForce RTX 4090", true},
                  {"T4", "Tesla T4", true},
                  {"Jetson-Orin-NX", "Orin", true},
+                 {"H100", "NVIDIA H100 NVL", false},
+                 {"H200", "NVIDIA H200 NVL", false},
+                 {"H200", "NVIDIA GH200 480GB", false},
+                 {"H200", "NVIDIA H200 MIG 1g.18gb", false},
+                 {"H100-PCIe", "NVIDIA H100 NVL", false},
+                 {"RTX4090", "NVIDIA GeForce RTX 4090 Laptop GPU", false},
+                 {"RTX4090", "NVIDIA GeForce RTX 4090 D", false},
+                 {"A100", "NVIDIA A100-SXM4-40GB", true}, /* its memory differs */
                  {"H200", "", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct nf_device d = {.name = cases[i].device};
