@@ -100,6 +100,17 @@ static void print_summary(struct nf_cli *cli, const struct nf_calibration_fit *r
         nf_text_printf(&cli->out, "left out %zu of %zu: %s\n", x->count, r->rows,
                        x->text);
     }
+    if (r->capped > 0) {
+        nf_text_printf(&cli->out,
+                       "of the others, %zu ran at the power cap, as this device does "
+                       "under such a load\n",
+                       r->capped);
+    }
+    if (r->dropped > 0) {
+        nf_text_printf(&cli->out,
+                       "of the others, %zu are without their samples at a lower clock\n",
+                       r->dropped);
+    }
 }
 
 static int write_profile(struct nf_cli *cli, const char *path, const struct nf_text *text)
@@ -239,8 +250,11 @@ const struct nf_verb nf_verb_calibrate = {
     .notes =
         "import takes files that nearfar-kernels run wrote: complete, of one device, "
         "which "
-        "is the one that --device\nnames. Rows during which the device dropped its clock "
-        "are left out and counted; rows of kind composed are\nnever fitted. Its figures "
+        "is the one that --device\nnames. Rows of a device that heat or its hardware "
+        "held "
+        "back, and rows bound by memory whose data stayed in\nthe L2 cache, are left out "
+        "and counted; rows at the power cap count, as devices run there. Rows of kind\n"
+        "composed are never fitted. Its figures "
         "are \"measured\", and the profile names file, hash, device, driver and date.\n"
         "fit takes these, and published rows: gemm_dtype, m, n, k, latency_us; "
         "num_heads, num_key_value_heads, "

@@ -103,6 +103,20 @@ struct work {
     bool has_kernels; /* files of nearfar-kernels */
 };
 
+/* Rows that stand in two files count twice, and a shape on both sides of the split proves nothing. */
+static void check_repeated(struct work *w)
+{
+    for (size_t i = 1; i < w->c->file_count && w->diags->errors == 0; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(w->files[k].csv.sha256, w->files[i].csv.sha256) == 0) {
+                (void)nf_csv_error(&w->files[i].csv, 0, 0, NF_E_KEY, w->diags,
+                                   "row 1: the rows of \"%s\" again", w->c->files[k]);
+                break;
+            }
+        }
+    }
+}
+
 static void read_files(struct work *w)
 {
     size_t total = 0;
@@ -114,6 +128,7 @@ static void read_files(struct work *w)
             w->has_kernels = w->has_kernels || w->files[i].kernels != NULL;
         }
     }
+    check_repeated(w);
     w->all = NF_NEW_ARRAY(w->arena, total, struct nf_sample *);
     for (size_t i = 0; i < w->c->file_count && w->diags->errors == 0; i++) {
         for (size_t k = 0; k < w->files[i].count; k++) {
@@ -292,12 +307,17 @@ static void count_left_out(struct work *w, struct nf_calibration_fit *result)
     for (size_t i = 0; i < w->c->file_count; i++) {
         const struct nf_kernel_file *k = w->files[i].kernels;
         result->is_synthetic = result->is_synthetic || (k && k->is_synthetic);
+        for (size_t j = 0; k && j < w->files[i].count; j++) {
+            bool is_used = w->files[i].items[j].not_predicted == NULL;
+            result->capped += is_used && k->rows[j].is_capped;
+            result->dropped += is_used && k->rows[j].has_dropped;
+        }
     }
     if (slowed > 0) {
         nf_diag_warn(
             w->diags, nowhere, "",
-            "%zu of %zu rows are left out: the device dropped its clock (power or "
-            "heat) while they were measured",
+            "%zu of %zu rows are left out: heat or its hardware held the device back "
+            "while they were measured",
             slowed, w->count);
     }
     if (result->is_synthetic) {

@@ -45,6 +45,8 @@ struct nf_calibration_fit {
     double mixed_factor; /* NAN: not measured */
     size_t mixed_rows;
     size_t rows; /* of all files */
+    /* that take part: at the power cap; without samples at a lower clock */
+    size_t capped, dropped;
     /* why rows took no part, most frequent first; ended by count 0 */
     struct nf_measured_reason *left_out;
     bool is_synthetic; /* made by a formula: its figures are assumed */

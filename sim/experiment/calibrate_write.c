@@ -74,19 +74,47 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static bool is_of_class(const struct nf_sample *s, const struct nf_calibrated *k)
+{
+    return s->operation == k->operation &&
+           (k->operation != NF_OPERATION_GEMM || s->precision == k->precision) &&
+           (k->operation != NF_OPERATION_ALLREDUCE || s->ranks == k->ranks) &&
+           s->which == k->which;
+}
+
 /* Does the file hold rows of this class? */
 static bool holds(const struct nf_samples *f, const struct nf_calibrated *k)
 {
     for (size_t i = 0; i < f->count; i++) {
-        if (f->items[i].operation == k->operation && !f->items[i].not_predicted &&
-            (k->operation != NF_OPERATION_GEMM ||
-             f->items[i].precision == k->precision) &&
-            (k->operation != NF_OPERATION_ALLREDUCE || f->items[i].ranks == k->ranks) &&
-            f->items[i].which == k->which) {
+        if (is_of_class(&f->items[i], k) && !f->items[i].not_predicted) {
             return true;
         }
     }
     return false;
+}
+
+/* In which state the device was for rows of this class. */
+static void add_states(struct nf_text *out, const struct nf_samples *f,
+                       const struct nf_calibrated *k)
+{
+    size_t capped = 0, dropped = 0, slowed = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (!k || is_of_class(&f->items[i], k)) {
+            bool is_used = f->items[i].not_predicted == NULL;
+            capped += is_used && f->kernels->rows[i].is_capped;
+            dropped += is_used && f->kernels->rows[i].has_dropped;
+            slowed += f->items[i].not_predicted == nf_samples_slowed;
+        }
+    }
+    if (capped > 0) {
+        nf_text_printf(out, "; %zu of this class at the power cap", capped);
+    }
+    if (dropped > 0) {
+        nf_text_printf(out, "; %zu without samples at a lower clock", dropped);
+    }
+    if (slowed > 0) {
+        nf_text_printf(out, "; %zu left out, held back by heat or hardware", slowed);
+    }
 }
 
 /* A cell of a file inside quotes. */
@@ -124,6 +152,7 @@ static void add_source(const struct nf__profile_text *t, const char *name,
             add_plain(t->out, m->toolkit);
             nf_text_add(t->out, ", nearfar-kernels ");
             add_plain(t->out, m->code);
+            add_states(t->out, &t->files[i], k);
         }
         nf_text_add(t->out, ")");
         is_first = false;

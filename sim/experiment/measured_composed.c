@@ -315,7 +315,7 @@ static void predict(struct whole *w, struct nf_measured_row *row)
     } else {
         seconds = wholes[i].predict(w);
     }
-    if (!w->why && w->row->is_slowed) {
+    if (!w->why && w->row->is_throttled) {
         w->why = nf_samples_slowed;
     }
     *row = (struct nf_measured_row){

@@ -76,7 +76,16 @@ enum nf_copy {
 extern const char *const nf_copy_names[NF_COPIES + 1];
 
 /* So many kernels in a row, one by one or as one graph: t = t0 + n each. */
-enum nf_launch { NF_LAUNCH_KERNELS, NF_LAUNCH_GRAPH, NF_LAUNCHES };
+/* Of n kernels, one by one or as one graph: time on the device, of the host until the call returns, of the host until all is done. */
+enum nf_launch {
+    NF_LAUNCH_KERNELS,
+    NF_LAUNCH_GRAPH,
+    NF_LAUNCH_KERNELS_ENQUEUE,
+    NF_LAUNCH_GRAPH_ENQUEUE,
+    NF_LAUNCH_KERNELS_ROUND_TRIP,
+    NF_LAUNCH_GRAPH_ROUND_TRIP,
+    NF_LAUNCHES
+};
 extern const char *const nf_launch_names[NF_LAUNCHES + 1];
 
 struct nf_calibration {

@@ -7,25 +7,35 @@
  *         found here: a file cut in half or changed by hand, several devices, another device, figures that are none, times in another unit.
  * Owner:  everything lives in the arena.
  * Units:  s.
- * Errors: NF_E_SYNTAX (another format, cut off, changed), NF_E_KEY (columns, a row measured twice), NF_E_TYPE, NF_E_RANGE (not a number;
- *         time and rate of a row contradict each other), NF_E_REFERENCE (devices), each with row and column.
+ * Cost:   n log n in the rows.
+ * Errors: NF_E_SYNTAX (another format, cut off, changed, a shape that is not written key=value), NF_E_KEY (columns, a row measured twice, a
+ *         key that stands twice, no driver or toolkit), NF_E_TYPE, NF_E_RANGE (not a number; time and rate of a row contradict each other;
+ *         quartiles on the wrong side of the median, fewer than two samples, sizes that are not whole or beyond 1e15), NF_E_REFERENCE
+ *         (devices), each with row and column.
  */
 #ifndef NF_PERF_KERNEL_FILE_H
 #define NF_PERF_KERNEL_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/csv.h"
 #include "perf/device.h"
 
 struct nf_kernel_row {
     const char *op, *version, *dtype, *shape, *cache;
-    bool is_composed; /* a whole: never for fits */
-    bool is_load;     /* one second of a sustained load: never for fits */
-    bool is_slowed;   /* the clock dropped or was held back */
+    bool is_composed;  /* a whole: never for fits */
+    bool is_load;      /* one second of a sustained load: never for fits */
+    bool is_throttled; /* held back by heat or by its hardware */
+    /* at the power cap, where large products normally run */
+    bool is_capped;
+    /* samples at a lower clock were dropped; the others count */
+    bool has_dropped;
     bool is_hot;      /* its data stayed in the L2 cache */
+    bool is_resident; /* rotated, yet all sets together fit into twice the L2 */
     double seconds, flop, bytes;
+    uint64_t shape_hash; /* the same whatever the order of the keys */
 };
 
 struct nf_kernel_file {

@@ -6,7 +6,9 @@
 
 const char *const nf_copy_names[NF_COPIES + 1] = {
     "to_device", "to_host", "to_device_pageable", "to_host_pageable", NULL};
-const char *const nf_launch_names[NF_LAUNCHES + 1] = {"kernels", "graph", NULL};
+const char *const nf_launch_names[NF_LAUNCHES + 1] = {
+    "kernels",          "graph", "kernels_enqueue", "graph_enqueue", "kernels_round_trip",
+    "graph_round_trip", NULL};
 
 const char *const nf_outside_names[NF_OUTSIDE_KINDS] = {
     "products, passes or all-reduces shorter",

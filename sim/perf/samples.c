@@ -300,33 +300,46 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void nf_samples_check_times(const struct nf_timed_rows *rows,
+                            const struct nf_device *device, struct nf_arena *arena,
+                            struct nf_diags *diags)
+{
+    size_t count = rows->count;
+    double *ratio = NF_NEW_ARRAY(arena, count, double);
+    int wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct nf_timed *t = &rows->times[i];
+        if (t->seconds < 0.7 * t->least_s && wrong++ < WRONG_MAX) {
+            (void)nf_csv_error(
+                rows->csv, t->row, rows->column, NF_E_RANGE, diags,
+                "row %zu: %.4g us, but %s at its peak needs %.4g us; microseconds "
+                "are expected",
+                t->row + 1, t->seconds * 1e6, device->name, t->least_s * 1e6);
+        }
+        ratio[i] = t->seconds / (t->least_s + 50e-6);
+    }
+    qsort(ratio, count, sizeof *ratio, by_number);
+    if (count > 0 && wrong == 0 && ratio[count / 2] > 60) {
+        (void)nf_csv_error(rows->csv, 0, rows->column, NF_E_RANGE, diags,
+                           "half of the times are more than %.0f times what %s needs at "
+                           "its peak; microseconds are expected",
+                           ratio[count / 2], device->name);
+    }
+}
+
 void nf__samples_check_times(struct nf_samples *o, const struct nf_device *device,
                              int column, struct nf_arena *arena, struct nf_diags *diags)
 {
-    double *ratio = NF_NEW_ARRAY(arena, o->count, double);
+    struct nf_timed *times = NF_NEW_ARRAY(arena, o->count, struct nf_timed);
     size_t n = 0;
-    int wrong = 0;
     for (size_t i = 0; i < o->count; i++) {
         struct nf_sample *s = &o->items[i];
-        double least = s->not_predicted ? 0 : least_s(device, s);
-        if (s->seconds < 0.7 * least && wrong++ < WRONG_MAX) {
-            (void)nf_csv_error(
-                &o->csv, i, column, NF_E_RANGE, diags,
-                "row %zu: %.4g us, but %s at its peak needs %.4g us; microseconds "
-                "are expected",
-                i + 1, s->seconds * 1e6, device->name, least * 1e6);
-        }
         if (!s->not_predicted) {
-            ratio[n++] = s->seconds / (least + 50e-6);
+            times[n++] = (struct nf_timed){i, s->seconds, least_s(device, s)};
         }
     }
-    qsort(ratio, n, sizeof *ratio, by_number);
-    if (n > 0 && wrong == 0 && ratio[n / 2] > 60) {
-        (void)nf_csv_error(&o->csv, 0, column, NF_E_RANGE, diags,
-                           "half of the times are more than %.0f times what %s needs at "
-                           "its peak; microseconds are expected",
-                           ratio[n / 2], device->name);
-    }
+    struct nf_timed_rows rows = {&o->csv, column, times, n};
+    nf_samples_check_times(&rows, device, arena, diags);
 }
 
 /* ---- a shape measured twice ---- */

@@ -88,8 +88,27 @@ struct nf_samples {
     const struct nf_kernel_file *kernels; /* NULL: another kind of file */
 };
 
-/* Why rows of a clock that dropped take no part. */
+/* Why rows of a device that heat or its hardware held back take no part. */
 extern const char nf_samples_slowed[];
+
+/* One time, and the least that the device needs at the peaks of its data sheet. */
+struct nf_timed {
+    size_t row;
+    double seconds, least_s;
+};
+
+struct nf_timed_rows {
+    const struct nf_csv *csv;
+    int column; /* of the times */
+    const struct nf_timed *times;
+    size_t count;
+};
+
+/* Single rows may beat the peak a little, a file off by 1000 does it everywhere or, the other way, takes far too long in half of its rows:
+ * entries in the column (NF_E_RANGE). */
+void nf_samples_check_times(const struct nf_timed_rows *rows,
+                            const struct nf_device *device, struct nf_arena *arena,
+                            struct nf_diags *diags);
 
 /* `arch`: the model whose layers were measured; needed for LLMServingSim's tables only (NULL otherwise). */
 NF_MUST_CHECK enum nf_status

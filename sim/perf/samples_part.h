@@ -11,7 +11,7 @@
 
 enum { NF__MESSAGE_MAX = 1 << 27 }; /* an iteration has no larger all-reduce */
 
-/* Single rows may beat the peak a little, a file off by 1000 does it everywhere. `column`: of the times. */
+/* nf_samples_check_times over the rows that can be predicted. */
 void nf__samples_check_times(struct nf_samples *o, const struct nf_device *device,
                              int column, struct nf_arena *arena, struct nf_diags *diags);
 

@@ -128,10 +128,16 @@ static const struct nf_table pcie_table =
         .key = (name), .kind = NF_FIELD_MAP, .table = &launch_curve,                     \
         .offset = offsetof(struct nf__launch_entry, of[l]), .help = "Constants."         \
     }
-static const struct nf_field launches_fields[] = {LAUNCH("kernels", NF_LAUNCH_KERNELS),
-                                                  LAUNCH("graph", NF_LAUNCH_GRAPH)};
+static const struct nf_field launches_fields[] = {
+    LAUNCH("kernels", NF_LAUNCH_KERNELS),
+    LAUNCH("graph", NF_LAUNCH_GRAPH),
+    LAUNCH("kernels_enqueue", NF_LAUNCH_KERNELS_ENQUEUE),
+    LAUNCH("graph_enqueue", NF_LAUNCH_GRAPH_ENQUEUE),
+    LAUNCH("kernels_round_trip", NF_LAUNCH_KERNELS_ROUND_TRIP),
+    LAUNCH("graph_round_trip", NF_LAUNCH_GRAPH_ROUND_TRIP)};
 static const struct nf_table launches_table = NF_TABLE(
-    "launches", "One by one, or as one graph.", struct nf__launch_entry, launches_fields);
+    "launches", "One by one, or as one graph; on the device, or what the host spends.",
+    struct nf__launch_entry, launches_fields);
 
 #define CLASS(name, table_, member)                                                      \
     {                                                                                    \

@@ -133,6 +133,8 @@ def operations():
     for version, start, each in (("kernel", 4e-6, 2.1e-6), ("graph", 6e-6, 0.9e-6)):
         for kernels in (1, 2, 8, 32, 128, 512):
             rows.append(row("launch", version, "u8", f"kernels={kernels}", start + kernels * each, cache="none"))
+            rows.append(row("launch_host", version + "_enqueue", "u8", f"kernels={kernels}", 0.7e-6 + start / 2 + kernels * each, cache="none"))
+            rows.append(row("launch_host", version + "_roundtrip", "u8", f"kernels={kernels}", 9e-6 + start + kernels * each, cache="none"))
     return rows
 
 
@@ -179,7 +181,7 @@ def composed():
     rows.append(row("decoder_layer", "lt+best", "bf16", "model=llama-9-8b ranks=1 queries=64 context=0 decode=0 decode_context=0", 1e-4,
                     kind="composed"))
     rows.append(row("decoder_layer", "lt+best", "bf16", "model=llama-3.1-8b ranks=1 queries=96 context=0 decode=0 decode_context=0", 2e-4,
-                    kind="composed", flags="steady clock_drop synthetic"))
+                    kind="composed", flags="steady throttled synthetic"))
     rows.append(row("beam_search", "plain", "bf16", "beams=4", 1e-4, kind="composed"))
     return rows
 
@@ -210,8 +212,8 @@ def main():
     some = good[1:13]
     write("h200.csv", whole(good))
     write("h200-composed.csv", whole(composed()))
-    write("throttled.csv", whole([change(r, flags="steady clock_drop throttled synthetic", median_us=lambda x: number(1.4 * float(x)),
-                                         tflops="", gbps="") if i % 3 == 0 else r for i, r in enumerate(good[:57])]))
+    write("throttled.csv", whole([change(r, flags="steady clock_drop throttled synthetic", tflops="", gbps="",
+                                         **{c: lambda x: number(1.4 * float(x)) for c in ("median_us", "q1_us", "q3_us")}) if i % 3 == 0 else r for i, r in enumerate(good[:57])]))
     write("all-throttled.csv", whole([change(r, flags="steady throttled synthetic") for r in some]))
     write("half.csv", whole(some)[:2000])
     write("half-at-a-line.csv", "".join(line + "\n" for line in whole(some).split("\n")[:9]))
@@ -222,12 +224,45 @@ def main():
     write("emulator.csv", whole([r.replace(DEVICE, "emulator") for r in some]))
     write("nan.csv", whole(some[:4] + [change(some[4], median_us="nan", q3_us="inf")] + some[5:]))
     write("twice.csv", whole(some + [some[2]]))
-    write("units.csv", whole([change(r, median_us=lambda x: number(float(x) / 1000), tflops="", gbps="") for r in some]))
-    write("one-unit.csv", whole(some[:3] + [change(some[3], median_us=lambda x: number(float(x) * 1000))] + some[4:]))
+    write("units.csv", whole([change(r, tflops="", gbps="", **{c: lambda x: number(float(x) / 1000) for c in ("median_us", "q1_us", "q3_us")})
+                              for r in some]))
+    write("one-unit.csv", whole(some[:3] + [change(some[3], **{c: lambda x: number(float(x) * 1000) for c in ("median_us", "q1_us", "q3_us")})] + some[4:]))
     write("columns.csv", whole(some, COLUMNS.replace("median_us", "median_ms")))
     write("shape.csv", whole(some[:2] + [change(some[2], shape="m=64 n=6144")] + some[3:]))
     write("empty.csv", whole([]))
     write("kind.csv", whole(some[:2] + [change(some[2], kind="guess")] + some[3:]))
+    # Large products run at the power cap, and some drop their first samples; heat is another matter.
+    def state(i):
+        return "throttled power_cap" if i % 19 == 7 else "power_cap clock_drop" if i % 4 == 0 else "power_cap"
+    write("capped.csv", whole([change(r, flags="steady %s synthetic" % state(i)) for i, r in enumerate(good[:57])]))
+    # What fits into the cache is faster than memory: small products, and an attention kernel that is bound by memory.
+    write("resident.csv", whole([change(r, flags="steady l2_resident synthetic", median_us=lambda x: number(0.7 * float(x)),
+                                        q1_us=lambda x: number(0.7 * float(x)), tflops="", gbps="")
+                                 if "m=1 " in r or "m=4096 n=4096 k=4096" in r else r for r in good[:57]]))
+    write("nvl.csv", whole([change(r, device="NVIDIA H100 NVL", mem_bytes="100000000000") for r in some]))
+    write("unnamed.csv", whole([change(r, driver="", toolkit=" ") for r in some]))
+    write("nonsense.csv", whole([change(some[0], q1_us=lambda x: number(1.1 * float(x))), change(some[1], q3_us=lambda x: number(0.9 * float(x))),
+                                 change(some[2], samples="0"), change(some[3], samples="1"), change(some[4], samples=""),
+                                 change(some[5], shape=lambda x: x + " "), change(some[6], shape=lambda x: x.replace(" ", "  ")),
+                                 change(some[7], shape=lambda x: x + " m=2"), change(some[8], shape=lambda x: x.replace("m=16", "m=-16")),
+                                 change(some[9], shape=lambda x: x.replace("m=64", "m=1e180")),
+                                 change(some[10], shape=lambda x: x.replace("m=256", "m=256.5")), some[11]]))
+    write("sizes.csv", whole([change(some[0], shape="m=0 n=6144 k=4096"), change(some[1], shape="m=16 n=6144 k=0"),
+                              change(some[2], flop=lambda x: number(2 * float(x)), tflops=""), *some[3:6],
+                              *[change(r, flop=lambda x: number(2 * float(x)), tflops="") for r in good
+                                if "causal=" in r and "batch=4" in r or r.startswith("op,decode,split") and "context=256 heads=8" in r
+                                or r.startswith("op,conv2d") and "batch=16 height=224" in r]]))
+    write("keys.csv", whole(some + [change(some[2], shape="k=4096 m=64 n=6144")]))
+    layers = composed()[:12]
+    write("composed-units.csv", whole([change(r, tflops="", gbps="", **{c: lambda x: number(1000 * float(x)) for c in ("median_us", "q1_us", "q3_us")})
+                                       for r in layers]))
+    write("composed-fast.csv", whole([change(r, tflops="", gbps="", **{c: lambda x: number(0.001 * float(x)) for c in ("median_us", "q1_us", "q3_us")})
+                                      for r in layers[:2]]))
+    write("composed-sizes.csv", whole([change(layers[0], shape=lambda x: x.replace("queries=128", "queries=1e15")),
+                                       change(layers[1], shape=lambda x: x.replace("ranks=1", "ranks=0")),
+                                       change(layers[5], shape=lambda x: x.replace("decode=1 ", "decode=7e9 ")), *layers[6:8]]))
+    write("composed-huge.csv", whole([change(layers[0], shape=lambda x: x.replace("queries=128", "queries=1e180")),
+                                      change(layers[1], shape=lambda x: x.replace("queries=512", "queries=-1"))]))
 
 
 if __name__ == "__main__":
