@@ -108,7 +108,7 @@ static void print_summary(struct nf_cli *cli, const struct nf_calibration_fit *r
     }
     if (r->dropped > 0) {
         nf_text_printf(&cli->out,
-                       "of the others, %zu are without their samples at a lower clock\n",
+                       "of the others, %zu are without their samples at another clock\n",
                        r->dropped);
     }
 }

@@ -45,7 +45,7 @@ struct nf_calibration_fit {
     double mixed_factor; /* NAN: not measured */
     size_t mixed_rows;
     size_t rows; /* of all files */
-    /* that take part: at the power cap; without samples at a lower clock */
+    /* that take part: at the power cap; without samples at another clock */
     size_t capped, dropped;
     /* why rows took no part, most frequent first; ended by count 0 */
     struct nf_measured_reason *left_out;

@@ -110,7 +110,7 @@ static void add_states(struct nf_text *out, const struct nf_samples *f,
         nf_text_printf(out, "; %zu of this class at the power cap", capped);
     }
     if (dropped > 0) {
-        nf_text_printf(out, "; %zu without samples at a lower clock", dropped);
+        nf_text_printf(out, "; %zu without samples at another clock", dropped);
     }
     if (slowed > 0) {
         nf_text_printf(out, "; %zu left out, held back by heat or hardware", slowed);

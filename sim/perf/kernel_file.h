@@ -30,7 +30,7 @@ struct nf_kernel_row {
     bool is_throttled; /* held back by heat or by its hardware */
     /* at the power cap, where large products normally run */
     bool is_capped;
-    /* samples at a lower clock were dropped; the others count */
+    /* samples at another clock were dropped; the others count */
     bool has_dropped;
     bool is_hot;      /* its data stayed in the L2 cache */
     bool is_resident; /* rotated, yet all sets together fit into twice the L2 */
