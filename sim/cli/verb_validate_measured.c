@@ -14,6 +14,29 @@ static const struct nf_place command_line;
 
 /* ---- tables ---- */
 
+static bool has_bounds(const struct nf_measured *m)
+{
+    bool has = false;
+    for (size_t i = 0; i < m->count; i++) {
+        has = has || m->rows[i].bound;
+    }
+    return has;
+}
+
+static void add_bound(struct nf_columns *t, const struct nf_measured_group *g)
+{
+    const char *is = g->error[0].rows == 0   ? "none compared"
+                     : nf_measured_is_met(g) ? "met"
+                                             : "missed";
+    if (!g->bound) {
+        nf_columns_cell(t, "%s", "-");
+    } else if (g->bound->p90 > 0) {
+        nf_columns_cell(t, "%g / %g %s", 100 * g->bound->median, 100 * g->bound->p90, is);
+    } else {
+        nf_columns_cell(t, "%g %s", 100 * g->bound->median, is);
+    }
+}
+
 static void add_group(struct nf_columns *t, const struct nf_measured *m,
                       const struct nf_measured_group *g)
 {
@@ -31,6 +54,9 @@ static void add_group(struct nf_columns *t, const struct nf_measured *m,
                             100 * e->bias);
         }
     }
+    if (has_bounds(m)) {
+        add_bound(t, g);
+    }
 }
 
 static void print_table(struct nf_cli *cli, const struct nf_measured *m)
@@ -39,13 +65,17 @@ static void print_table(struct nf_cli *cli, const struct nf_measured *m)
     size_t n = 0;
     struct nf_measured_group *groups = nf_measured_groups(m, &cli->arena, &n);
     static const char align[] = "lrrrrrrrrrr";
-    nf_columns_init(&t, nf_arena_strndup(&cli->arena, align, 3 + m->metric_count),
-                    &cli->arena);
+    nf_columns_init(
+        &t, nf_arena_strndup(&cli->arena, align, 3 + m->metric_count + has_bounds(m)),
+        &cli->arena);
     nf_columns_cell(&t, "%s", m->kind);
     nf_columns_cell(&t, "%s", "rows");
     nf_columns_cell(&t, "%s", "skipped");
     for (size_t k = 0; k < m->metric_count; k++) {
         nf_columns_cell(&t, "%s %%", m->metrics[k]);
+    }
+    if (has_bounds(m)) {
+        nf_columns_cell(&t, "%s", "bound %");
     }
     for (size_t i = 0; i < n; i++) {
         add_group(&t, m, &groups[i]);
@@ -59,7 +89,10 @@ static void print_table(struct nf_cli *cli, const struct nf_measured *m)
     nf_columns_print(&t, 0, &cli->out);
     nf_text_printf(&cli->out,
                    "\nErrors in per cent of the measured value: median / 90th percentile "
-                   "(median with sign); one figure: with sign.\n%s\n",
+                   "(median with sign); one figure: with sign.\n%s%s\n",
+                   has_bounds(m) ? "Bound: median, or median / 90th percentile, that a "
+                                   "calibrated profile has to keep to.\n"
+                                 : "",
                    m->assumptions);
     for (const struct nf_measured_reason *r = nf_measured_reasons(m, &cli->arena);
          r->count > 0; r++) {
@@ -83,6 +116,13 @@ static void json_group(struct nf_json *j, const char *key, const struct nf_measu
         nf_json_end(j);
     }
     nf_json_end(j);
+    if (g->bound) {
+        nf_json_object(j, "bound");
+        nf_json_double(j, "median", g->bound->median);
+        nf_json_double(j, "p90", g->bound->p90 > 0 ? g->bound->p90 : (double)NAN);
+        nf_json_bool(j, "met", nf_measured_is_met(g));
+        nf_json_end(j);
+    }
     nf_json_end(j);
 }
 

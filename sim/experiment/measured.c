@@ -45,6 +45,8 @@ static void fill(const struct nf_measured *m, struct nf_measured_group *g, name_
     }
     for (size_t i = 0; i < m->count; i++) {
         if (is_in(&m->rows[i], g, name)) {
+            g->bound =
+                g->rows == 0 || g->bound == m->rows[i].bound ? m->rows[i].bound : NULL;
             g->rows++;
             g->skipped += m->rows[i].skipped != NULL;
         }
@@ -91,6 +93,13 @@ struct nf_measured_group nf_measured_all(const struct nf_measured *m,
     struct nf_measured_group g = {.name = "all"};
     fill(m, &g, NULL, NF_NEW_ARRAY(arena, m->count, double));
     return g;
+}
+
+bool nf_measured_is_met(const struct nf_measured_group *g)
+{
+    const struct nf_error *e = &g->error[0];
+    return g->bound && e->rows > 0 && e->median <= g->bound->median &&
+           (!(g->bound->p90 > 0) || e->p90 <= g->bound->p90);
 }
 
 static int by_count(const void *a, const void *b)

@@ -18,11 +18,17 @@
 
 enum { NF_MEASURED_METRICS = 8 };
 
+/* What errors of a group may be at most, relative. */
+struct nf_measured_bound {
+    double median, p90; /* 0: none */
+};
+
 struct nf_measured_row {
     const char *group, *subtotal; /* subtotal: NULL where there is none */
     const char *name;
     int line;
-    const char *skipped; /* why it has no prediction; NULL: it has */
+    const char *skipped;                   /* why it has no prediction; NULL: it has */
+    const struct nf_measured_bound *bound; /* of its group; NULL: none */
     double predicted[NF_MEASURED_METRICS],
         measured[NF_MEASURED_METRICS]; /* s; NAN: none */
 };
@@ -42,7 +48,12 @@ struct nf_measured_group {
     const char *name;
     size_t rows, skipped;
     struct nf_error error[NF_MEASURED_METRICS];
+    /* on the errors of the first metric; NULL: none, or not that of all rows */
+    const struct nf_measured_bound *bound;
 };
+
+/* Whether the errors keep to the bound; false when nothing was compared. */
+bool nf_measured_is_met(const struct nf_measured_group *g);
 
 /* Groups in order of their first rows. */
 struct nf_measured_group *nf_measured_groups(const struct nf_measured *m,
@@ -95,7 +106,8 @@ NF_MUST_CHECK enum nf_status nf_measured_serving(const struct nf_measured_with *
                                                  struct nf_measured *out);
 
 /* Rows of kind composed of a file of nearfar-kernels (kernels/README.md): decoder layers, a small decoder, ResNet-50, a block of a diffusion
- * transformer, each put together from the profile's operations. */
+ * transformer, each put together from the profile's operations. NF_E_RANGE, with row and column: a size that no such whole has, a time that the
+ * device cannot reach at its peaks, times in another unit. */
 NF_MUST_CHECK enum nf_status nf_measured_composed(const struct nf_measured_with *with,
                                                   const char *file,
                                                   struct nf_arena *arena,

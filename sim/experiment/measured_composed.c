@@ -6,6 +6,9 @@
 #include "experiment/calibrate.h"
 #include "experiment/measured.h"
 #include "perf/kernel_file.h"
+#include "perf/samples.h"
+
+enum { WRONG_MAX = 20 };
 
 static const struct nf_place nowhere;
 
@@ -15,9 +18,13 @@ struct whole {
     const struct nf_device *device;
     const struct nf_calibration *profile;
     struct nf_arena *arena;
+    struct nf_diags *diags;
+    const struct nf_csv *csv;
+    size_t index;
     const struct nf_kernel_row *row;
     const char *why; /* it cannot be predicted */
     const char *group;
+    double least_s; /* at the peaks of the data sheet */
 };
 
 static double give_up(struct whole *w, const char *why)
@@ -32,6 +39,25 @@ static double value(struct whole *w, const char *key)
     double x = 0;
     if (!w->why && !nf_kernel_number(w->row, key, &x)) {
         w->why = nf_arena_printf(w->arena, "%s without %s in its shape", w->row->op, key);
+    }
+    return x;
+}
+
+/* The largest number of tokens, and of one dimension of a network: what is made of them fits into the types that hold it. */
+#define TOKENS_MAX    1e9
+#define DIMENSION_MAX 1e7
+#define HEADS_MAX     1e4
+
+/* The same, in [low, high]; an entry otherwise. */
+static double size(struct whole *w, const char *key, double low, double high)
+{
+    double x = value(w, key);
+    if (!w->why && !(x >= low && x <= high)) {
+        (void)nf_csv_error(w->csv, w->index, nf_csv_column(w->csv, "shape"), NF_E_RANGE,
+                           w->diags, "row %zu: %s has %s=%g, expected %g to %g",
+                           w->index + 1, w->row->op, key, x, low, high);
+        w->why = "a size that none has";
+        return low;
     }
     return x;
 }
@@ -75,12 +101,12 @@ static bool find_arch(struct whole *w, struct nf_llm_arch *a)
         w->group = nf_arena_printf(w->arena, "%s %s", w->group, model);
     } else {
         *a = (struct nf_llm_arch){.name = w->row->op,
-                                  .hidden = (unsigned)value(w, "hidden"),
-                                  .heads = (unsigned)value(w, "heads"),
-                                  .kv_heads = (unsigned)value(w, "kv_heads"),
-                                  .head_dim = (unsigned)value(w, "dim"),
-                                  .ffn = (unsigned)value(w, "ffn"),
-                                  .vocab = (unsigned)value(w, "vocab"),
+                                  .hidden = (unsigned)size(w, "hidden", 1, DIMENSION_MAX),
+                                  .heads = (unsigned)size(w, "heads", 1, HEADS_MAX),
+                                  .kv_heads = (unsigned)size(w, "kv_heads", 1, HEADS_MAX),
+                                  .head_dim = (unsigned)size(w, "dim", 1, HEADS_MAX),
+                                  .ffn = (unsigned)size(w, "ffn", 1, DIMENSION_MAX),
+                                  .vocab = (unsigned)size(w, "vocab", 1, DIMENSION_MAX),
                                   .weights = precision};
     }
     a->kv = NF_BF16;
@@ -90,8 +116,10 @@ static bool find_arch(struct whole *w, struct nf_llm_arch *a)
 /* The tokens of one step: a chunk of one prompt, and sequences that get one token each. */
 static struct nf_llm_batch batch_of(struct whole *w)
 {
-    double queries = value(w, "queries"), context = value(w, "context");
-    double decode = value(w, "decode"), length = value(w, "decode_context");
+    double queries = size(w, "queries", 0, TOKENS_MAX);
+    double context = size(w, "context", 0, TOKENS_MAX);
+    double decode = size(w, "decode", 0, TOKENS_MAX);
+    double length = size(w, "decode_context", 0, TOKENS_MAX);
     return (struct nf_llm_batch){.prefill_tokens = (uint32_t)queries,
                                  .decode_sequences = (uint32_t)decode,
                                  .prefill_context = (uint64_t)context,
@@ -99,6 +127,26 @@ static struct nf_llm_batch batch_of(struct whole *w)
                                  .prefill_longest =
                                      (uint32_t)(queries > 0 ? context + queries : 0),
                                  .decode_context = (uint64_t)(decode * length)};
+}
+
+/* Products with the layers' weights at the peak, or their weights and the decoded sequences' keys and values at the memory's bandwidth. Experts and
+ * latent attention: only what the other layers would need is known to be too little, so nothing. */
+static double least_of_decoder(const struct whole *w, const struct nf_llm_arch *a,
+                               const struct nf_llm_batch *b, double ranks)
+{
+    double tokens = (double)b->prefill_tokens + b->decode_sequences;
+    double dim = a->head_dim, hidden = a->hidden;
+    if (a->experts > 0 || a->kv_rank > 0) {
+        return 0;
+    }
+    double weights = a->layers * hidden *
+                     (2.0 * (a->heads + (double)a->kv_heads) * dim + 3.0 * a->ffn) /
+                     ranks;
+    double cached =
+        4.0 * a->layers * (double)b->decode_context * ceil(a->kv_heads / ranks) * dim;
+    double bytes = weights * nf_precision_bytes(a->weights) + cached;
+    return fmax(2 * tokens * weights / w->device->peak[a->weights],
+                (bytes - w->device->l2_bytes) / w->device->bandwidth);
 }
 
 /* As an engine prices a step, without its host and without all-reduces; these runs write keys and values to the cache in a pass of its own. */
@@ -111,14 +159,14 @@ static double decoder_s(struct whole *w)
         return (double)NAN;
     }
     struct nf_llm_batch b = batch_of(w);
-    double ranks = value(w, "ranks");
-    arch.layers = is_whole ? (unsigned)value(w, "layers") : 1;
+    double ranks = size(w, "ranks", 1, HEADS_MAX);
+    arch.layers = is_whole ? (unsigned)size(w, "layers", 1, HEADS_MAX) : 1;
     if (w->why) {
         return (double)NAN;
     }
     uint32_t tokens = b.prefill_tokens + b.decode_sequences;
-    if (tokens == 0 || arch.layers == 0) {
-        return give_up(w, "no tokens or no layers at all");
+    if (tokens == 0) {
+        return give_up(w, "no tokens at all");
     }
     b.sampled = is_whole ? b.decode_sequences + (b.prefill_tokens > 0) : 0;
     struct nf_calibration profile = *w->profile;
@@ -133,6 +181,7 @@ static double decoder_s(struct whole *w)
     if (!nf_llm_prepare(cost, &arch, &host, &engine, why, sizeof why)) {
         return give_up(w, nf_arena_strdup(w->arena, why));
     }
+    w->least_s = least_of_decoder(w, &arch, &b, ranks);
     double kv_heads = ceil(arch.kv_heads / ranks);
     double append = pass_s(w, 8.0 * tokens * kv_heads * arch.head_dim);
     return nf_llm_step_s(cost, &b) + arch.layers * append;
@@ -221,11 +270,14 @@ static double by_network_s(struct whole *w, double batch)
 
 static double resnet50_s(struct whole *w)
 {
-    struct network n = {
-        .w = w, .silicon = nf_silicon_of(w->device, NF_FP16), .batch = value(w, "batch")};
-    if (w->why || n.batch < 1) {
-        return give_up(w, w->why ? w->why : "an empty batch");
+    struct network n = {.w = w,
+                        .silicon = nf_silicon_of(w->device, NF_FP16),
+                        .batch = size(w, "batch", 1, DIMENSION_MAX)};
+    if (w->why) {
+        return (double)NAN;
     }
+    /* 4.09e9 multiply-adds a picture: the layers below, and as torchvision counts them */
+    w->least_s = n.batch * 8.18e9 / n.silicon.peak;
     if (!(w->profile->convolution.em > 0) || !(w->profile->elementwise.em > 0)) {
         return by_network_s(w, n.batch);
     }
@@ -269,11 +321,15 @@ static double diffusion_block_s(struct whole *w)
 {
     const struct nf_calibration *k = w->profile;
     enum nf_precision half = nf_device_half(w->device);
-    double tokens = value(w, "tokens"), hidden = value(w, "hidden");
-    double heads = value(w, "heads"), ffn = value(w, "ffn");
+    double tokens = size(w, "tokens", 1, TOKENS_MAX);
+    double hidden = size(w, "hidden", 1, DIMENSION_MAX);
+    double heads = size(w, "heads", 1, HEADS_MAX);
+    double ffn = size(w, "ffn", 1, DIMENSION_MAX);
     if (w->why) {
         return (double)NAN;
     }
+    w->least_s = tokens * hidden * (2 * (4 * hidden + 2 * ffn) + 4 * tokens) /
+                 w->device->peak[half];
     if (!(k->gemm[half].em > 0) || !(k->elementwise.em > 0) ||
         !(k->encoder_attention.em > 0 || k->long_attention_ec > 0)) {
         return give_up(w,
@@ -294,15 +350,17 @@ static double diffusion_block_s(struct whole *w)
 static const struct {
     const char *op;
     double (*predict)(struct whole *w);
-} wholes[] = {{"decoder_layer", decoder_s},
-              {"decoder", decoder_s},
-              {"resnet50", resnet50_s},
-              {"diffusion_block", diffusion_block_s}};
+    struct nf_measured_bound bound; /* what a calibrated profile has to reach */
+} wholes[] = {{"decoder_layer", decoder_s, {0.05, 0.12}},
+              {"decoder", decoder_s, {0.05, 0}},
+              {"resnet50", resnet50_s, {0.10, 0}},
+              {"diffusion_block", diffusion_block_s, {0.08, 0}}};
 
 static void predict(struct whole *w, struct nf_measured_row *row)
 {
     size_t i = 0, n = sizeof wholes / sizeof wholes[0];
     w->why = NULL;
+    w->least_s = 0;
     w->group = nf_arena_printf(w->arena, "%s %s", w->device->name, w->row->op);
     while (i < n && strcmp(wholes[i].op, w->row->op) != 0) {
         i++;
@@ -321,6 +379,7 @@ static void predict(struct whole *w, struct nf_measured_row *row)
     *row = (struct nf_measured_row){
         .group = w->row->is_composed ? w->group : "operations",
         .subtotal = i < n && w->row->is_composed ? wholes[i].op : NULL,
+        .bound = i < n && w->row->is_composed ? &wholes[i].bound : NULL,
         .name = w->row->shape,
         .skipped = w->why};
     row->predicted[0] = w->why ? (double)NAN : seconds;
@@ -345,6 +404,26 @@ static bool find_device(struct whole *w, const char *file, struct nf_diags *diag
     return w->profile != NULL;
 }
 
+/* What the prediction takes for granted, and in which state the device was. */
+static const char *assumptions(const struct whole *w, const struct nf_kernel_file *f)
+{
+    size_t capped = 0;
+    for (size_t i = 0; i < f->csv.rows; i++) {
+        capped +=
+            f->rows[i].is_composed && f->rows[i].is_capped && !f->rows[i].is_throttled;
+    }
+    return nf_arena_printf(
+        w->arena,
+        "Predicted by profile %s from the operations of each whole, one after the "
+        "other, without host and all-reduces.%s%s",
+        w->profile->name,
+        capped > 0 ? nf_arena_printf(w->arena,
+                                     "\n%zu of the wholes ran at the power cap.", capped)
+                   : "",
+        f->is_synthetic ? "\nThe rows say that they are synthetic: nothing was measured."
+                        : "");
+}
+
 enum nf_status nf_measured_composed(const struct nf_measured_with *with, const char *file,
                                     struct nf_arena *arena, struct nf_diags *diags,
                                     struct nf_measured *out)
@@ -362,24 +441,28 @@ enum nf_status nf_measured_composed(const struct nf_measured_with *with, const c
     if (s != NF_OK) {
         return s;
     }
-    *out = (struct nf_measured){
-        .kind = "composed",
-        .metrics = {"time"},
-        .metric_count = 1,
-        .assumptions = nf_arena_printf(
-            arena,
-            "Predicted by profile %s from the operations of each whole, one after the "
-            "other, without host and all-reduces.%s",
-            w.profile->name,
-            f.is_synthetic
-                ? "\nThe rows say that they are synthetic: nothing was measured."
-                : ""),
-        .count = f.csv.rows};
+    w.csv = &f.csv;
+    w.diags = diags;
+    *out = (struct nf_measured){.kind = "composed",
+                                .metrics = {"time"},
+                                .metric_count = 1,
+                                .assumptions = assumptions(&w, &f),
+                                .count = f.csv.rows};
     out->rows = NF_NEW_ARRAY(arena, out->count, struct nf_measured_row);
-    for (size_t i = 0; i < out->count; i++) {
+    struct nf_timed *times = NF_NEW_ARRAY(arena, out->count, struct nf_timed);
+    struct nf_timed_rows all = {&f.csv, nf_csv_column(&f.csv, "median_us"), times, 0};
+    int errors = diags->errors;
+    for (size_t i = 0; i < out->count && diags->errors - errors < WRONG_MAX; i++) {
         w.row = &f.rows[i];
+        w.index = i;
         predict(&w, &out->rows[i]);
         out->rows[i].line = f.csv.lines[i];
+        if (!w.why) {
+            times[all.count++] = (struct nf_timed){i, w.row->seconds, w.least_s};
+        }
     }
-    return NF_OK;
+    if (diags->errors == errors) {
+        nf_samples_check_times(&all, w.device, arena, diags);
+    }
+    return diags->errors == errors ? NF_OK : nf_diags_status(diags);
 }
