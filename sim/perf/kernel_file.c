@@ -487,14 +487,14 @@ enum nf_status nf_kernel_file_check_device(const struct nf_kernel_file *f,
         return nf_diag_add(diags, NF_E_REFERENCE, place, "device", NULL,
                            "measured on \"%.60s\", which is not %s", f->device, d->name);
     }
-    if (fabs(f->multiprocessors - d->multiprocessors) > 0.5) {
+    if (!(fabs(f->multiprocessors - d->multiprocessors) <= 0.5)) {
         return nf_diag_add(
             diags, NF_E_IMPOSSIBLE, place, "sm_count", NULL,
             "measured on %.0f multiprocessors, %s has %.0f: a part of one, "
             "or another variant",
             f->multiprocessors, d->name, d->multiprocessors);
     }
-    if (fabs(f->memory_bytes / d->memory_bytes - 1) > MEMORY_TOLERANCE) {
+    if (!(fabs(f->memory_bytes / d->memory_bytes - 1) <= MEMORY_TOLERANCE)) {
         return nf_diag_add(diags, NF_E_IMPOSSIBLE, place, "mem_bytes", NULL,
                            "measured with %.1f GB of memory, %s has %.1f GB: another "
                            "variant",

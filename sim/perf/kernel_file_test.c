@@ -56,6 +56,9 @@ Test(kernel_file, a_whole_file_is_read_and_belongs_to_its_device_only)
     cr_assert_eq(nf_kernel_file_check_device(&f, &a, &diags), NF_E_IMPOSSIBLE);
     a.memory_bytes = 6e10 / 0.92; /* as an L4 keeps some for itself */
     cr_assert_eq(nf_kernel_file_check_device(&f, &a, &diags), NF_OK);
+    f.memory_bytes = (double)NAN; /* an empty cell */
+    cr_assert_eq(nf_kernel_file_check_device(&f, &a, &diags), NF_E_IMPOSSIBLE);
+    f.memory_bytes = 6e10;
     a.multiprocessors = 50;
     cr_assert_eq(nf_kernel_file_check_device(&f, &a, &diags), NF_E_IMPOSSIBLE);
     nf_arena_fini(&arena);
