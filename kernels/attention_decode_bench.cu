@@ -184,6 +184,14 @@ static void measure_one(nf_bench *b, int version, int batch, int context, int he
     nf_case_end(b);
 }
 
+static void say_too_large(const nf_version *v, int batch, int context)
+{
+    char what[96];
+    (void)snprintf(what, sizeof what, "decode %s batch=%d context=%d", v->name, batch,
+                   context);
+    nf_left_out(what, NF_TOO_LARGE);
+}
+
 static void measure_group(nf_bench *b, int heads, int kv_heads, bool all)
 {
     const int batches[] = {1, 4, 16, 64, 256},
@@ -196,8 +204,13 @@ static void measure_group(nf_bench *b, int heads, int kv_heads, bool all)
                 bool fits =
                     bytes * nf_sets_for(b, bytes) < 0.8 * (double)nf_dev_free_bytes(b);
                 bool short_enough = v != NF_DECODE_PLAIN || bytes < 1e9;
-                if (fits && short_enough && nf_worth(b, &nf_decode_versions[v])) {
+                if (!short_enough || !nf_worth(b, &nf_decode_versions[v])) {
+                    continue;
+                }
+                if (fits) {
                     measure_one(b, v, batch, context, heads, kv_heads);
+                } else {
+                    say_too_large(&nf_decode_versions[v], batch, context);
                 }
             }
         }

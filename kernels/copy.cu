@@ -179,6 +179,11 @@ static void measure(nf_bench *b)
     const size_t sizes[] = {(size_t)1 << 20, (size_t)16 << 20, (size_t)256 << 20,
                             (size_t)1 << 30};
     for (size_t bytes : sizes) {
+        if (bytes > largest && nf_main_turn(b)) {
+            char what[48];
+            (void)std::snprintf(what, sizeof what, "copy bytes=%zu", bytes);
+            nf_left_out(what, NF_TOO_LARGE);
+        }
         for (int v = 0; v <= VERSIONS && bytes <= largest; v++) {
             if (v < VERSIONS ? nf_worth(b, &versions[v]) : nf_main_turn(b)) {
                 measure_one(b, bytes, v, false);

@@ -182,8 +182,16 @@ static void measure_one(struct nf_bench *b, const struct nf_decoder_shape *shape
     if (!whole) {
         s.layers = nf_sets_for(b, bytes);
     }
-    if (!nf_time_left(b) ||
-        nf_decoder_need(&s, t) > 0.85 * (double)nf_dev_free_bytes(b)) {
+    if (!nf_time_left(b)) {
+        return;
+    }
+    if (nf_decoder_need(&s, t) > 0.85 * (double)nf_dev_free_bytes(b)) {
+        char what[128];
+        (void)snprintf(what, sizeof what,
+                       "%s ranks=%d queries=%d decode=%d decode_context=%d",
+                       whole ? "decoder" : "decoder_layer", s.ranks, t->queries,
+                       t->decode, t->decode_context);
+        nf_left_out(what, NF_TOO_LARGE);
         return;
     }
     const struct nf_decoder_options options = {.library = library};

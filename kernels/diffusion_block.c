@@ -207,6 +207,9 @@ static void measure_one(struct nf_bench *b, const struct nf_block_shape *s)
                                     .library = library};
     double need = bytes * o.sets + 2.0 * s->tokens * (7.0 * s->hidden + 2.0 * s->ffn);
     if (need > 0.85 * (double)nf_dev_free_bytes(b)) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "diffusion_block tokens=%d", s->tokens);
+        nf_left_out(what, NF_TOO_LARGE);
         return;
     }
     struct block *x = nf_host_get(b, sizeof *x);

@@ -441,6 +441,10 @@ static void measure_one(nf_bench *b, int version, nf_dtype type, const int (&s)[
     double moved = (double)(in_bytes * (m * k + n * k) + out_bytes * m * n);
     nf_sets<lt_arguments> sets = {version, launch, nf_sets_for(b, moved), {}};
     if (moved * sets.count > 0.8 * (double)nf_dev_free_bytes(b)) {
+        char what[96];
+        (void)std::snprintf(what, sizeof what, "gemm_lt %s m=%d n=%d k=%d",
+                            nf_dtype_name(type), s[0], s[1], s[2]);
+        nf_left_out(what, NF_TOO_LARGE);
         return;
     }
     for (int i = 0; i < sets.count && nf_ok(b); i++) {

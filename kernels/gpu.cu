@@ -75,6 +75,17 @@ extern "C" bool nf_gpu_open(nf_bench *b, char *why, size_t cap)
            refuse(why, cap, "no device memory", cudaGetErrorString(e));
 }
 
+extern "C" bool nf_gpu_recover(nf_bench *b)
+{
+    nf_case_end(b);
+    (void)cudaGetLastError(); /* forgets a refused call, but not a fault of a kernel */
+    if (cudaStreamSynchronize(b->stream) != cudaSuccess) {
+        return false;
+    }
+    b->error[0] = '\0';
+    return true;
+}
+
 extern "C" void nf_gpu_close(nf_bench *b)
 {
     nf_case_end(b);

@@ -14,6 +14,8 @@ extern "C" {
 bool nf_gpu_open(struct nf_bench *b, char *why, size_t cap);
 /* One device-to-device copy of the runtime, the yardstick of every row: fills facts.copy_gbps. */
 void nf_gpu_yardstick(struct nf_bench *b);
+/* After an error: frees the case and forgets the error. False: the device is lost to this process. */
+bool nf_gpu_recover(struct nf_bench *b);
 void nf_gpu_close(struct nf_bench *b);
 
 #ifdef __cplusplus

@@ -6,7 +6,8 @@
 
 bool nf_time_left(const struct nf_bench *b)
 {
-    return nf_ok(b) && (b->deadline_s <= 0.0 || nf_now_s() < b->deadline_s);
+    return nf_ok(b) && !nf_stop_wanted() &&
+           (b->deadline_s <= 0.0 || nf_now_s() < b->deadline_s);
 }
 
 bool nf_main_turn(const struct nf_bench *b)

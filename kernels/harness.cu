@@ -380,6 +380,10 @@ static void take_samples(nf_bench *b, const nf_measure *m, nf_cache cache, stopw
     s->count = 0;
     s->stop = NF_STOP_NOT;
     while (nf_ok(b) && s->stop == NF_STOP_NOT) {
+        if (nf_stop_wanted()) {
+            nf_fail(b, "stopped by a signal");
+            break;
+        }
         s->us[s->count] = sample(b, m, cache, w);
         double elapsed = nf_now_s() - start;
         bool slow = elapsed > 10.0 * limit;
@@ -434,7 +438,7 @@ static int launches_for(nf_bench *b, const nf_measure *m, nf_cache cache)
     /* The first execution may load code; a second one tells whether the work itself is slow, and then two are
      * warm-up enough. */
     bool slow = once_s(b, m) > slow_s && once_s(b, m) > slow_s;
-    if (cache == NF_COLD || m->clock != NF_EVENTS) {
+    if (cache == NF_COLD || m->alone || m->clock != NF_EVENTS) {
         (void)once_s(b, m);
         return 1;
     }

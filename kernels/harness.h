@@ -62,7 +62,12 @@ bool nf_ok(const struct nf_bench *b);
 bool nf_fail(struct nf_bench *b, const char *format, ...);
 /* Says on stderr that something of this run is left out, and why. */
 void nf_left_out(const char *what, const char *why);
+/* The reason where the sets of buffers do not fit. */
+#define NF_TOO_LARGE "its buffers do not fit into the free memory of the device"
 double nf_now_s(void);
+/* From here on SIGTERM and SIGINT end nothing: nf_stop_wanted says that one has come. */
+void nf_stop_by_signal(void);
+bool nf_stop_wanted(void);
 
 /* --- memory of one case --------------------------------------------------------------------------- */
 void *nf_dev_get(struct nf_bench *b, size_t bytes); /* NULL after an error */
@@ -159,6 +164,7 @@ struct nf_measure {
     /* different bytes that one execution touches; 0: row.bytes. Less where something is read and then written in
      * place. Decides the number of sets (nf_sets_for) and the flag l2_resident */
     double footprint;
+    bool alone;    /* a sample is one launch on an idle device, not many in a row */
     bool no_graph; /* the work cannot be captured (copies from pageable memory, NCCL) */
     enum nf_clock clock;
     double limit_s; /* 0: by scope */
@@ -173,6 +179,7 @@ int nf_sets_for(const struct nf_bench *b, double bytes);
 struct nf_clock_reading;
 void nf_row_write(struct nf_bench *b, struct nf_row *row, enum nf_dtype type,
                   const struct nf_clock_reading *reading);
+/* Neither past the deadline, nor after an error or a signal. */
 bool nf_time_left(const struct nf_bench *b);
 /* The same, but false in the turn of the plain versions: for rows that belong to no version of ours. */
 bool nf_main_turn(const struct nf_bench *b);

@@ -1,7 +1,8 @@
 /*
  * nearfar-kernels - measures on a local GPU what the simulator needs to know.
  *
- * Exit status: 0 done; 1 a check failed; 2 bad usage; 3 no GPU, or another failure of the environment.
+ * Exit status: 0 done; 1 a check or an operation failed (the file has the rows of the others); 2 bad usage; 3 no
+ * GPU, or another failure of the environment.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,11 @@ static const char help[] =
     "--capability N uses no kernels for devices newer than that (80, 89, 90), --seed N "
     "other inputs.\n"
     "\n"
-    "Exit status: 0 done, 1 a check failed, 2 bad usage, 3 no GPU or another failure of "
-    "the machine.\n"
+    "SIGTERM and SIGINT end run and compose with the rows that are complete.\n"
+    "\n"
+    "Exit status: 0 done, 1 a check or an operation failed (the file has the rows of the "
+    "others),\n"
+    "2 bad usage, 3 no GPU or another failure of the machine.\n"
     "The columns of FILE.csv are described in kernels/README.md.\n";
 
 struct options {
@@ -69,28 +73,51 @@ static bool number_of(const char *text, double *value)
     return text && *text && *end == '\0' && *value > 0.0 && *value < 1e18;
 }
 
+/* One of those that the kernels are built for; else 0. */
+static int capability_of(double value)
+{
+    static const int built[] = {80, 87, 89, 90};
+    for (size_t i = 0; i < sizeof built / sizeof *built; i++) {
+        if (value == built[i]) {
+            return built[i];
+        }
+    }
+    return 0;
+}
+
+/* Returns 0, or USAGE after a message. */
+static int take_number(struct options *o, const char *word, const char *text)
+{
+    double value = 0.0;
+    if (!number_of(text, &value)) {
+        return usage("a positive number has to follow", word);
+    }
+    if (word[2] == 'b') {
+        o->budget_s = value;
+    } else if (word[2] == 's') {
+        o->seed = (unsigned long long)value;
+    } else {
+        o->capability = capability_of(value);
+        return o->capability ? 0 : usage("--capability takes 80, 87, 89 or 90", NULL);
+    }
+    return 0;
+}
+
 /* Returns 0, or USAGE after a message. */
 static int parse(int argc, char **argv, struct options *o)
 {
     *o = (struct options){.seed = 20240607};
     for (int i = 2; i < argc; i++) {
         const char *word = argv[i];
-        double value = 0.0;
         if (strcmp(word, "--quick") == 0 || strcmp(word, "--full") == 0) {
             o->full = word[2] == 'f';
         } else if (strcmp(word, "-o") == 0 && i + 1 < argc) {
             o->output = argv[++i];
         } else if (strcmp(word, "--budget") == 0 || strcmp(word, "--seed") == 0 ||
                    strcmp(word, "--capability") == 0) {
-            if (!number_of(i + 1 < argc ? argv[++i] : NULL, &value)) {
-                return usage("a positive number has to follow", word);
-            }
-            if (word[2] == 'b') {
-                o->budget_s = value;
-            } else if (word[2] == 'c') {
-                o->capability = value < 1000.0 ? (int)value : 999;
-            } else {
-                o->seed = (unsigned long long)value;
+            int status = take_number(o, word, i + 1 < argc ? argv[++i] : NULL);
+            if (status != 0) {
+                return status;
             }
         } else if (word[0] == '-') {
             return usage("unknown option, or its value is missing", word);
@@ -134,6 +161,21 @@ static int check_names(const struct options *o)
         if (!find_op(o->names[i])) {
             return usage("no such operation (nearfar-kernels list shows them)",
                          o->names[i]);
+        }
+    }
+    return 0;
+}
+
+/* A composed run asked for with `run`, or an operation with `compose`, would give an empty file. */
+static int check_verb(const struct options *o, bool composed)
+{
+    for (int i = 0; i < o->name_count; i++) {
+        const struct nf_op *op = find_op(o->names[i]);
+        if (op && op->composed != composed) {
+            return usage(composed
+                             ? "an operation, which nearfar-kernels run measures"
+                             : "a composed run, which nearfar-kernels compose measures",
+                         op->name);
         }
     }
     return 0;
@@ -239,12 +281,40 @@ static void measure_turns(struct nf_bench *b, const struct nf_op *op)
     }
 }
 
-/* Each operation may use up to four even shares of what is left (of a few operations, one and a half): the long
- * ones get more than the short ones, and none starves the rest. */
-static void measure_all(struct nf_bench *b, const struct options *o, bool composed,
-                        double end_s)
+/* Measures one operation. An error drops its rows: what came before a fault is in doubt too. A signal drops nothing,
+ * because every row is complete when it is written. False: no more can be measured. */
+static bool measure_op(struct nf_bench *b, const struct nf_op *op, int *failed)
 {
-    int count, left = 0, scope = b->scope == NF_FULL ? 1 : 0;
+    struct nf_rows_place before = nf_rows_mark(b->rows);
+    measure_turns(b, op);
+    if (nf_stop_wanted()) {
+        (void)fprintf(
+            stderr,
+            "nearfar-kernels: stopped by a signal during %s; the rows that were "
+            "complete are kept\n",
+            op->name);
+        (*failed)++;
+        return false;
+    }
+    if (!nf_ok(b)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s: %s\n", op->name, b->error);
+        (*failed)++;
+        return nf_rows_rewind(b->rows, &before) && nf_gpu_recover(b);
+    }
+    if (nf_now_s() > b->deadline_s) {
+        (void)fprintf(stderr,
+                      "%s: its share of the time is used up, the rest is left out\n",
+                      op->name);
+    }
+    return true;
+}
+
+/* Each operation may use up to four even shares of what is left (of a few operations, one and a half): the long
+ * ones get more than the short ones, and none starves the rest. Returns how many failed. */
+static int measure_all(struct nf_bench *b, const struct options *o, bool composed,
+                       double end_s)
+{
+    int count, left = 0, failed = 0, scope = b->scope == NF_FULL ? 1 : 0;
     const struct nf_op *const *ops = nf_ops(&count);
     for (int i = 0; i < count; i++) {
         if (ops[i]->composed == composed && wanted(o, ops[i])) {
@@ -252,21 +322,41 @@ static void measure_all(struct nf_bench *b, const struct options *o, bool compos
             end_s -= ops[i]->reserve_s[scope];
         }
     }
-    for (int i = 0; i < count && nf_ok(b); i++) {
+    for (int i = 0; i < count; i++) {
         if (ops[i]->composed != composed || !wanted(o, ops[i])) {
             continue;
         }
         end_s += ops[i]->reserve_s[scope];
         double now = nf_now_s(), share = (left > 8 ? 4.0 : 1.5) * (end_s - now) / left;
-        left--;
         b->deadline_s = now + share < end_s ? now + share : end_s;
-        measure_turns(b, ops[i]);
-        if (nf_ok(b) && nf_now_s() > b->deadline_s) {
-            (void)fprintf(stderr,
-                          "%s: its share of the time is used up, the rest is left out\n",
-                          ops[i]->name);
+        if (!measure_op(b, ops[i], &failed)) {
+            if (left > 1) {
+                (void)fprintf(stderr,
+                              "nearfar-kernels: %d operations after it were not "
+                              "measured\n",
+                              left - 1);
+            }
+            break;
         }
+        left--;
     }
+    return failed;
+}
+
+/* The file appears with what was measured; without a row after a failure it does not. */
+static int keep_rows(struct nf_rows *rows, int failed)
+{
+    if (failed > 0 && rows->count == 0) {
+        nf_rows_abandon(rows);
+        return ENVIRONMENT;
+    }
+    size_t count = rows->count;
+    if (!nf_rows_close(rows)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", rows->error);
+        return ENVIRONMENT;
+    }
+    (void)printf("%s: %zu rows\n", rows->name, count);
+    return failed > 0 ? WRONG : DONE;
 }
 
 static int measure(const struct options *o, bool composed)
@@ -276,7 +366,8 @@ static int measure(const struct options *o, bool composed)
     if (!o->output) {
         return usage("run and compose need -o FILE.csv", NULL);
     }
-    int status = open_gpu(&b, o);
+    int status = check_verb(o, composed);
+    status = status == 0 ? open_gpu(&b, o) : status;
     if (status != 0) {
         return status;
     }
@@ -288,20 +379,18 @@ static int measure(const struct options *o, bool composed)
         return ENVIRONMENT;
     }
     b.rows = &rows;
+    nf_stop_by_signal();
     nf_gpu_yardstick(&b);
-    measure_all(&b, o, composed, end_s);
-    bool ok = nf_ok(&b);
-    if (!ok) {
-        (void)fprintf(stderr, "nearfar-kernels: %s\n", b.error);
-        nf_rows_abandon(&rows);
-    } else if (!nf_rows_close(&rows)) {
-        (void)fprintf(stderr, "nearfar-kernels: %s\n", rows.error);
-        ok = false;
+    int failed = 0;
+    if (nf_ok(&b)) {
+        failed = measure_all(&b, o, composed, end_s);
     } else {
-        (void)printf("%s: %zu rows\n", o->output, rows.count);
+        (void)fprintf(stderr, "nearfar-kernels: %s\n", b.error);
+        failed = 1;
     }
+    status = keep_rows(&rows, failed);
     nf_gpu_close(&b);
-    return ok ? DONE : ENVIRONMENT;
+    return status;
 }
 
 static int device(const struct options *o)

@@ -1,11 +1,13 @@
 #include <criterion/criterion.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness.h"
 #include "library.h"
 #include "nvml.h"
 #include "rows.h"
@@ -299,6 +301,14 @@ Test(rows, samples_show_what_their_names_say)
                   samples[i].name, v.message);
         cr_expect(v.rows > 5 && v.devices == 1, "%s: %s", samples[i].name, v.message);
     }
+}
+
+Test(harness, a_signal_waits_until_it_is_asked_for)
+{
+    nf_stop_by_signal();
+    cr_assert(!nf_stop_wanted());
+    cr_assert(raise(SIGTERM) == 0); /* ends nothing */
+    cr_assert(nf_stop_wanted() && nf_stop_wanted());
 }
 
 Test(library, a_missing_one_is_named_and_a_present_one_is_searched)

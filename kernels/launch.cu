@@ -5,7 +5,9 @@
  *         so this is the host's pace.
  * graph   N kernels recorded once into a graph and started by one call: the device's own pace.
  *
- * Rows `launch`: device time of N in a row. Rows `launch_host`: what the host spends, until the call returns
+ * Rows `launch`: device time of N in a row, as the mean of many such rows back to back, so what it takes to begin is
+ * hidden behind the row before. Rows `launch_alone`: the same on an idle device, one row of N a sample; what it takes
+ * to begin is launch_alone's time less N times the slope of `launch`. Rows `launch_host`: what the host spends, until the call returns
  * (enqueue) or until the work is done (roundtrip: what a step of an engine cannot be shorter than).
  */
 #include <cuda_runtime.h>
@@ -96,10 +98,12 @@ static void measure_one(nf_bench *b, int version, int kernels)
     static const struct {
         const char *op, *version[VERSIONS];
         nf_clock clock;
+        bool alone;
     } rows[] = {
-        {"launch", {"kernel", "graph"}, NF_EVENTS},
-        {"launch_host", {"kernel_enqueue", "graph_enqueue"}, NF_HOST_ENQUEUE},
-        {"launch_host", {"kernel_roundtrip", "graph_roundtrip"}, NF_HOST_WAIT},
+        {"launch", {"kernel", "graph"}, NF_EVENTS, false},
+        {"launch_alone", {"kernel", "graph"}, NF_EVENTS, true},
+        {"launch_host", {"kernel_enqueue", "graph_enqueue"}, NF_HOST_ENQUEUE, true},
+        {"launch_host", {"kernel_roundtrip", "graph_roundtrip"}, NF_HOST_WAIT, true},
     };
     launch_arguments a = {kernels, nullptr, nullptr};
     if (version == GRAPH && !record(b, &a)) {
@@ -111,6 +115,7 @@ static void measure_one(nf_bench *b, int version, int kernels)
         m.arguments = &a;
         m.no_graph = true;
         m.clock = r.clock;
+        m.alone = r.alone;
         nf_shape(m.row.shape, "kernels=%d", kernels);
         nf_measure_run(b, &m, NF_UNCACHED);
     }

@@ -1,6 +1,7 @@
 /* Errors and the clock of a benchmark: what the program needs with and without a GPU. */
 #include "harness.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -24,6 +25,28 @@ bool nf_fail(struct nf_bench *b, const char *format, ...)
 void nf_left_out(const char *what, const char *why)
 {
     (void)fprintf(stderr, "%s: left out: %s\n", what, why);
+}
+
+/* Held back and asked for, not caught: a handler would need a variable that outlives every call. */
+static void signals_that_stop(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+}
+
+void nf_stop_by_signal(void)
+{
+    sigset_t set;
+    signals_that_stop(&set);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool nf_stop_wanted(void)
+{
+    sigset_t waiting;
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
 }
 
 double nf_now_s(void)

@@ -26,6 +26,7 @@ expect 0 '^nearfar-kernels ' '' --version
 expect 2 '' 'a command is missing'
 expect 2 '' 'unknown command: fly' fly
 expect 2 '' 'unknown option.*--fast' run --fast -o "$dir/x.csv"
+expect 2 '' '80, 87, 89 or 90' check --capability 85
 expect 2 '' 'positive number.*--budget' run --budget none -o "$dir/x.csv"
 expect 2 '' 'inspect takes one file' inspect
 expect 2 '' 'merge takes files' merge -o "$dir/x.csv"
@@ -52,6 +53,10 @@ expect 3 '' '^nearfar-kernels: .*\.$' device
 [ "$(wc -l <"$dir/err")" = 1 ] || { echo "device: more than one sentence"; failed=1; }
 expect 3 '^references: ([0-9]+) of \1 claims hold$' '^nearfar-kernels: .*\.$' check
 expect 3 '' '^nearfar-kernels: .*\.$' run --quick -o "$dir/x.csv"
+if "$program" list >/dev/null 2>&1; then # built with kernels
+    expect 2 '' 'compose measures: decoder' run decoder -o "$dir/x.csv"
+    expect 2 '' 'run measures: copy' compose copy -o "$dir/x.csv"
+fi
 if [ -e "$dir/x.csv" ] || [ -e "$dir/x.csv.part" ]; then echo "run left a file behind"; failed=1; fi
 expect 2 '' 'need -o FILE.csv' run
 exit $failed

@@ -14,6 +14,11 @@ set_tests_properties(kernels.program PROPERTIES LABELS "quick;source" SKIP_RETUR
 add_test(NAME kernels.check COMMAND nearfar-kernels check)
 set_tests_properties(kernels.check PROPERTIES LABELS gpu SKIP_RETURN_CODE 3 TIMEOUT 600)
 
+# Small: the C files alone.
+add_test(NAME kernels.without_cuda
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/test_no_cuda.sh ${CMAKE_BINARY_DIR}/kernels/without_cuda)
+set_tests_properties(kernels.without_cuda PROPERTIES LABELS "long;source" TIMEOUT 300)
+
 include(CheckLanguage)
 check_language(CXX)
 if(CMAKE_CXX_COMPILER AND NOT NF_SANITIZE) # the emulator has its own: once is enough

@@ -2,7 +2,7 @@
 # measure_gpu.sh DIR [--program PROGRAM]: everything that kernels/ measures on this machine's GPU, inside 9 minutes.
 #
 # Needs a GPU with its driver, the CUDA toolkit (nvcc) and a C compiler: no internet, none of the simulator's
-# libraries; CMake where it is there. Builds kernels/ for this GPU alone, checks every operation against its
+# libraries; CMake where it is there and new enough. Builds kernels/ for this GPU, checks every operation against its
 # reference, measures, composes, and writes into DIR:
 #   device.txt build.log check.txt measure.log measured.csv composed.csv table.txt left_out.txt
 # Every operation is checked and measured in a process of its own, so that one that fails or hangs costs its own
@@ -44,12 +44,14 @@ trap 'rm -rf "$work"' EXIT
 if [ -n "$program" ]; then "$program" device >"$work/device" || exit 3; fi
 mkdir -p "$dir" || stop "cannot make the folder $dir."
 dir=$(cd "$dir" && pwd)
+# What an earlier run wrote is not to be taken for the result of this one.
+for f in device.txt build.log check.txt measure.log measured.csv composed.csv table.txt; do rm -f "$dir/$f"; done
 : >"$dir/left_out.txt"
 leave_out() { echo "$1" | tee -a "$dir/left_out.txt" >&2; }
 
-# --- build, for this GPU alone
+# --- build, for the GPU that nvidia-smi names first, and PTX for any other that CUDA may count as the first
 build_with_cmake() {
-    cmake -S "$sources" -B "$work/build" -DCMAKE_CUDA_COMPILER="$nvcc" -DNF_CODE_VERSION="$code" ${cc:+-DNF_CUDA_TARGETS=$cc-real} &&
+    cmake -S "$sources" -B "$work/build" -DCMAKE_CUDA_COMPILER="$nvcc" -DNF_CODE_VERSION="$code" ${cc:+"-DNF_CUDA_TARGETS=$cc-real;80-virtual"} &&
         cmake --build "$work/build" -j "$(nproc)"
 }
 # The same without CMake: every file, with the flags that matter.
@@ -75,9 +77,12 @@ if [ -z "$program" ]; then
     code=$(git -C "$sources" describe --always --dirty --abbrev=12 2>/dev/null || echo no-checkout)
     export sources work nvcc cc code
     export -f build_with_cmake build_by_hand
-    how=build_by_hand
-    if command -v cmake >/dev/null; then how=build_with_cmake; fi
-    timeout 240 bash -c "$how" >"$dir/build.log" 2>&1 || stop "the kernels do not build ($dir/build.log says why)."
+    # Without CMake, or where it is too old or fails: by hand; then for 8.0 and by PTX alone, as an nvcc older than the GPU
+    # needs it.
+    # shellcheck disable=SC2016
+    timeout 240 bash -c 'if command -v cmake && build_with_cmake; then exit 0; fi
+        echo "building without CMake"; build_by_hand && exit 0
+        echo "building without code for ${cc:-this GPU}"; cc=""; build_by_hand' >"$dir/build.log" 2>&1 || stop "the kernels do not build ($dir/build.log says why)."
     program=$work/build/bin/nearfar-kernels
 fi
 "$program" device >"$dir/device.txt" || exit 3
@@ -139,12 +144,13 @@ measure_all() { # VERB END_S FILE OP...
             leave_out "$op: no time left"
             continue
         fi
-        # The program ends by its budget; the limit is for what hangs.
+        # The program ends by its budget; the limit is for what hangs. What is only late keeps its rows.
         if timeout -k 5 $((share + 15)) "$program" "$verb" "$op" --full --budget "$share" "${capability[@]}" \
             -o "$work/$op.csv" >>"$dir/measure.log" 2>"$work/errors"; then
             parts+=("$work/$op.csv")
         else
             leave_out "$op: $verb failed: $(grep '^nearfar-kernels:' "$work/errors" | tail -1)"
+            [ ! -e "$work/$op.csv" ] || parts+=("$work/$op.csv")
         fi
         cat "$work/errors" >>"$dir/measure.log"
         grep 'left out' "$work/errors" >>"$dir/left_out.txt"
@@ -165,7 +171,7 @@ echo "composed after $SECONDS s"
 table() {
     cat "$dir"/measured.csv "$dir"/composed.csv 2>/dev/null | awk -F, '
     /^#/ || $1 == "kind" { next }
-    $1 == "load" { if (!first) { first = $18; power = $20 } last = $18; if ($20 > power) power = $20; seconds++; hot += $22 ~ /throttled/; next }
+    $1 == "load" { if (!first) { first = $18; power = $20 } last = $18; if ($20 > power) power = $20; seconds++; hot += $22 ~ /throttled/; capped += $22 ~ /power_cap/; next }
     { k = $2 " " $4; rows[k]++; if (!(k in n)) { n[k] = ++count; name[count] = k }
       if ($13 + 0 > tf[k] + 0) { tf[k] = $13; sheet[k] = $15 } if ($14 + 0 > gb[k] + 0) gb[k] = $14; copy = $17; throttled += $22 ~ /throttled/ }
     END {
@@ -173,7 +179,7 @@ table() {
         for (i = 1; i <= count; i++) { k = name[i]
             printf "%-24s %5d %10s %7s %9s %9s\n", k, rows[k], tf[k] ? sprintf("%.1f", tf[k]) : "", (sheet[k] > 0) ? sprintf("%.0f %%", 100 * tf[k] / sheet[k]) : "",
                 gb[k] ? sprintf("%.0f", gb[k]) : "", (copy > 0 && gb[k] && k !~ /^pcie|^allreduce/) ? sprintf("%.0f %%", 100 * gb[k] / copy) : "" }
-        if (seconds) printf "sustained load: %d s, clock %.0f MHz at first and %.0f MHz at last, up to %.0f W, throttled in %d s\n", seconds, first, last, power, hot
+        if (seconds) printf "sustained load: %d s, clock %.0f MHz at first and %.0f MHz at last, up to %.0f W, throttled in %d s, at the power cap in %d s\n", seconds, first, last, power, hot, capped
         if (throttled) printf "throttled rows: %d\n", throttled
     }'
 }
