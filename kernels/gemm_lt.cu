@@ -4,12 +4,14 @@
  * heuristic  the first algorithm that the library's heuristic names for the shape, given 32 MiB of workspace:
  *            what a framework gets without tuning.
  * tuned      the fastest of the first eight, timed on the buffers at hand.
+ * precise    fp8 alone: as `heuristic`, but with sums that are carried on in float.
  *
  * Layout: the library thinks in columns. Our c[m][n] row by row is its n x m matrix D, our weights b[n][k]
  *         are its A (k x n, transposed), our a[m][k] is its B (k x m, as it stands): the "TN" layout, the
  *         one that fp8 and int8 products need.
- * Types:  bf16 and fp16 with float sums; fp8 (e4m3) with float sums (no fast accumulation), a scale for each
- *         factor read from device memory, results in bf16; int8 with int32 sums and results.
+ * Types:  bf16 and fp16 with float sums; fp8 (e4m3) with a scale for each factor read from device memory and
+ *         results in bf16; its sums are the tensor cores' own of about 14 bits ("fast accumulation", as serving
+ *         systems run it), in `precise` carried on in float; int8 with int32 sums and results.
  * Source: cuBLAS documentation, cublasLtMatmul; cublasLt.h.
  */
 #include <cmath>
@@ -29,6 +31,8 @@
 static const nf_version versions[NF_LT_VERSIONS] = {
     {"heuristic", "the heuristic's first algorithm, 32 MiB of workspace", NF_ANY, true},
     {"tuned", "the fastest of the heuristic's first eight", NF_ANY, false},
+    {"precise", "fp8 without fast accumulation, the heuristic's first algorithm",
+     NF_NEED_FP8, false},
 };
 
 #ifdef NF_HAVE_LT
@@ -215,7 +219,7 @@ static bool describe(nf_lt *lt, nf_lt_plan *p)
         lt->layout_create(&p->out, out, n, m, (int64_t)n) == CUBLAS_STATUS_SUCCESS;
     if (ok && p->type == NF_E4M3) {
         const void *of_weights = lt->scales + 1, *of_tokens = lt->scales;
-        const int8_t fast_sums = 0;
+        const int8_t fast_sums = p->version != NF_LT_PRECISE;
         ok = lt->desc_set(p->operation, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &of_weights,
                           sizeof of_weights) == CUBLAS_STATUS_SUCCESS &&
              lt->desc_set(p->operation, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &of_tokens,
@@ -362,10 +366,39 @@ static bool set_scales(nf_lt *, float, float)
 
 /* --- check and measure -------------------------------------------------------------------------------- */
 
-/* What a device without the type's tensor cores may refuse. */
+/* A device without the type's tensor cores is not asked. */
 static bool must_have(const nf_bench *b, nf_dtype type)
 {
     return type != NF_E4M3 || b->facts.compute_capability >= 89;
+}
+
+/* Only fp8 has sums of two kinds. */
+static bool has_version(int version, nf_dtype type)
+{
+    return version != NF_LT_PRECISE || type == NF_E4M3;
+}
+
+/* The tensor cores of 9.0 keep about 14 bits of an fp8 product's sum (DeepSeek-V3 technical report, 2024, section
+ * 3.3.2): every step of 32 along k may lose 2^-13 of the sum so far, whose size grows with the root of k. */
+static nf_bound bound_of(nf_dtype type, int version, int k)
+{
+    nf_bound bound = nf_bound_of(nf_gemm_out(type));
+    bound.absolute *= type == NF_S8 ? 1.0 : std::sqrt((double)k);
+    if (type == NF_E4M3 && version != NF_LT_PRECISE) {
+        double lost = std::ceil((double)k / 32.0) * 0x1p-13;
+        bound.absolute += 2.0 * lost * std::sqrt((double)k);
+        bound.norm += lost;
+    }
+    return bound;
+}
+
+static const char no_plan[] = "the library has no algorithm for it";
+
+static void say_left_out(const char *what, const char *shape, const char *why)
+{
+    char which[NF_ROWS_TEXT + 96];
+    (void)std::snprintf(which, sizeof which, "%s %s", what, shape);
+    nf_left_out(which, why);
 }
 
 static void check_one(nf_bench *b, nf_dtype type, int m, int n, int k)
@@ -387,22 +420,23 @@ static void check_one(nf_bench *b, nf_dtype type, int m, int n, int k)
     char what[64], shape[NF_ROWS_TEXT];
     nf_shape(shape, "m=%d n=%d k=%d", m, n, k);
     for (int v = 0; v < NF_LT_VERSIONS; v++) {
+        if (!has_version(v, type)) {
+            continue;
+        }
         nf_tensor out = nf_tensor_poisoned(b, nf_gemm_out(type), results);
         nf_gemm g = {m, n, k, type, x.dev, w.dev, out.dev, scale, {}, {}};
         const nf_lt_plan *plan = nf_lt_plan_for(b, v, &g);
         (void)std::snprintf(what, sizeof what, "gemm_lt %s %s", versions[v].name,
                             nf_dtype_name(type));
         if (!plan) {
-            nf_check_that(b, what, shape, !must_have(b, type));
+            say_left_out(what, shape, no_plan);
             continue;
         }
         /* Tuning has written results: poison them again. */
         nf_dev_set(b, out.dev, 0xff, results * nf_dtype_bytes(out.type));
         set_scales(b->lt, a_scale, b_scale);
         nf_lt_launch(plan, &g, b->stream);
-        nf_bound bound = nf_bound_of(nf_gemm_out(type));
-        bound.absolute *= type == NF_S8 ? 1.0 : std::sqrt((double)k);
-        nf_check_close(b, what, shape, &out, want, bound);
+        nf_check_close(b, what, shape, &out, want, bound_of(type, v, k));
         set_scales(b->lt, 1.0f, 1.0f);
     }
     nf_case_end(b);
@@ -418,6 +452,9 @@ static void check(nf_bench *b)
         return;
     }
     for (nf_dtype type : types) {
+        if (!must_have(b, type)) {
+            continue;
+        }
         check_one(b, type, 48, 64, 144);
         check_one(b, type, 1, 128, 640);
         check_one(b, type, 512, 768, 1088);
@@ -440,11 +477,12 @@ static void measure_one(nf_bench *b, int version, nf_dtype type, const int (&s)[
     size_t out_bytes = nf_dtype_bytes(nf_gemm_out(type)), in_bytes = nf_dtype_bytes(type);
     double moved = (double)(in_bytes * (m * k + n * k) + out_bytes * m * n);
     nf_sets<lt_arguments> sets = {version, launch, nf_sets_for(b, moved), {}};
+    char what[64], shape[NF_ROWS_TEXT];
+    nf_shape(shape, "m=%d n=%d k=%d", s[0], s[1], s[2]);
+    (void)std::snprintf(what, sizeof what, "gemm_lt %s %s", versions[version].name,
+                        nf_dtype_name(type));
     if (moved * sets.count > 0.8 * (double)nf_dev_free_bytes(b)) {
-        char what[96];
-        (void)std::snprintf(what, sizeof what, "gemm_lt %s m=%d n=%d k=%d",
-                            nf_dtype_name(type), s[0], s[1], s[2]);
-        nf_left_out(what, NF_TOO_LARGE);
+        say_left_out(what, shape, NF_TOO_LARGE);
         return;
     }
     for (int i = 0; i < sets.count && nf_ok(b); i++) {
@@ -462,8 +500,10 @@ static void measure_one(nf_bench *b, int version, nf_dtype type, const int (&s)[
     if (nf_ok(b) && sets.set[0].plan) {
         nf_measure m1 = nf_measure_of("gemm_lt", versions[version].name, type,
                                       2.0 * (double)m * (double)n * (double)k, moved);
-        nf_shape(m1.row.shape, "m=%d n=%d k=%d", s[0], s[1], s[2]);
+        (void)std::snprintf(m1.row.shape, sizeof m1.row.shape, "%s", shape);
         nf_measure_sets(b, &m1, &sets, NF_ROTATED);
+    } else if (nf_ok(b)) {
+        say_left_out(what, shape, no_plan);
     }
     nf_case_end(b);
 }
@@ -482,7 +522,7 @@ static void measure_first(nf_bench *b, nf_dtype type)
 {
     const int cube[3] = {8192, 8192, 8192};
     for (int v = 0; v < NF_LT_VERSIONS && must_have(b, type); v++) {
-        if (nf_worth(b, &versions[v])) {
+        if (has_version(v, type) && nf_worth(b, &versions[v])) {
             measure_one(b, v, type, cube);
         }
     }
@@ -491,6 +531,9 @@ static void measure_first(nf_bench *b, nf_dtype type)
             const int shape[3] = {tokens[t], weights[w][0], weights[w][1]};
             if (nf_main_turn(b)) {
                 measure_one(b, NF_LT_HEURISTIC, type, shape);
+            } else if (tokens[t] >= 1024 && has_version(NF_LT_PRECISE, type) &&
+                       nf_worth(b, &versions[NF_LT_PRECISE])) {
+                measure_one(b, NF_LT_PRECISE, type, shape);
             }
         }
     }

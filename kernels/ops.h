@@ -50,7 +50,7 @@ void nf_gemm_wgmma_launch(const struct nf_gemm *g, nf_stream stream);
 void nf_gemm_reference(float *c, const float *a, const float *b, int m, int n, int k);
 
 /* The same product by cuBLASLt: a plan is one algorithm for one shape, kept until the device is closed. */
-enum { NF_LT_HEURISTIC, NF_LT_TUNED, NF_LT_VERSIONS };
+enum { NF_LT_HEURISTIC, NF_LT_TUNED, NF_LT_PRECISE, NF_LT_VERSIONS }; /* precise: fp8 */
 struct nf_lt_plan;
 /* Whether the library can be had; else `why` holds the reason. */
 bool nf_lt_there(struct nf_bench *b, char (*why)[NF_WHY]);
