@@ -43,6 +43,7 @@ struct fiber {
 struct warp {
     unsigned epoch;
     int arrived, lanes;
+    const void *place; /* of the program, where the first lane to arrive stands */
     unsigned char slots[2][32 * slot_bytes];
 };
 
@@ -204,7 +205,7 @@ void launch(dim3 grid, dim3 block, size_t smem_bytes, const std::function<void()
         for (unsigned y = 0; y < grid.y; y++) {
             for (unsigned x = 0; x < grid.x; x++) {
                 blockIdx = dim3(x, y, z);
-                m.warps.assign((size_t)(threads / 32), warp{0, 0, 32, {}});
+                m.warps.assign((size_t)(threads / 32), warp{0, 0, 32, nullptr, {}});
                 std::memset(m.barriers, 0, sizeof m.barriers);
                 /* Exactly the size asked for, so that AddressSanitizer sees one byte too far. */
                 void *memory = nullptr;
@@ -269,6 +270,12 @@ unsigned char *collect(const void *data, size_t bytes,
     unsigned char *slots = m.warps[w].slots[epoch & 1];
     std::memcpy(slots + (m.current % 32) * slot_bytes, data, bytes);
     m.progress = true;
+    const void *place = __builtin_return_address(0);
+    if (m.warps[w].arrived == 0) {
+        m.warps[w].place = place;
+    } else if (m.warps[w].place != place) {
+        fault("the lanes of a warp exchange values at different places of the program");
+    }
     if (++m.warps[w].arrived == 32) {
         if (work) {
             work(slots);

@@ -70,12 +70,16 @@ void yield(bool progress);
 void block_barrier(int id, int count);
 
 /* One collective operation of a warp: every lane hands in `bytes`; the last to arrive runs `work` on
- * the 32 slots (slot_bytes apart), then all go on, each reading what it wants. Returns the slots. */
+ * the 32 slots (slot_bytes apart), then all go on, each reading what it wants. Returns the slots. All lanes have to
+ * call from one place of the program, as a shuffle of the full mask wants it: two branches that both shuffle are a fault.
+ * What stands between a kernel and this call is therefore inlined always. */
 enum { slot_bytes = 64 };
 unsigned char *collect(const void *data, size_t bytes,
                        const std::function<void(unsigned char *slots)> &work = nullptr);
 
-template <class T> T exchange(T value, int source)
+#define NF_INLINED __attribute__((always_inline)) inline
+
+template <class T> NF_INLINED T exchange(T value, int source)
 {
     T result;
     unsigned char *slots = collect(&value, sizeof value);
@@ -99,20 +103,20 @@ inline void __syncthreads()
 {
     nf_emu::block_barrier(0, (int)(blockDim.x * blockDim.y * blockDim.z));
 }
-inline void __syncwarp()
+NF_INLINED void __syncwarp()
 {
     int nothing = 0;
     nf_emu::collect(&nothing, sizeof nothing);
 }
-template <class T> T __shfl_xor_sync(unsigned, T v, int mask)
+template <class T> NF_INLINED T __shfl_xor_sync(unsigned, T v, int mask)
 {
     return nf_emu::exchange(v, nf_emu::lane() ^ mask);
 }
-template <class T> T __shfl_sync(unsigned, T v, int source)
+template <class T> NF_INLINED T __shfl_sync(unsigned, T v, int source)
 {
     return nf_emu::exchange(v, source & 31);
 }
-inline unsigned __ballot_sync(unsigned, int predicate)
+NF_INLINED unsigned __ballot_sync(unsigned, int predicate)
 {
     unsigned bits = 0;
     unsigned char *slots = nf_emu::collect(&predicate, sizeof predicate);
