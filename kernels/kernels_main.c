@@ -41,6 +41,8 @@ static const char help[] =
     "\n"
     "--capability N uses no kernels for devices newer than that (80, 89, 90), --seed N "
     "other inputs.\n"
+    "run and compose check an operation before they time it; --unchecked leaves that "
+    "to a check before.\n"
     "\n"
     "SIGTERM and SIGINT end run and compose with the rows that are complete.\n"
     "\n"
@@ -53,7 +55,7 @@ struct options {
     const char *output, *file;
     const char *names[32];
     int name_count;
-    bool full;
+    bool full, unchecked;
     double budget_s;
     int capability; /* 0: the device's */
     unsigned long long seed;
@@ -111,6 +113,8 @@ static int parse(int argc, char **argv, struct options *o)
         const char *word = argv[i];
         if (strcmp(word, "--quick") == 0 || strcmp(word, "--full") == 0) {
             o->full = word[2] == 'f';
+        } else if (strcmp(word, "--unchecked") == 0) {
+            o->unchecked = true;
         } else if (strcmp(word, "-o") == 0 && i + 1 < argc) {
             o->output = argv[++i];
         } else if (strcmp(word, "--budget") == 0 || strcmp(word, "--seed") == 0 ||
@@ -281,11 +285,37 @@ static void measure_turns(struct nf_bench *b, const struct nf_op *op)
     }
 }
 
+/* Nothing is timed that computes something else. */
+static bool is_right(struct nf_bench *b, const struct nf_op *op, bool unchecked)
+{
+    int failed = b->failed;
+    if (!unchecked && op->check) {
+        op->check(b);
+        nf_case_end(b);
+    }
+    if (nf_ok(b) && b->failed > failed) {
+        (void)fprintf(
+            stderr, "nearfar-kernels: %s: %d results are wrong, so it is not measured\n",
+            op->name, b->failed - failed);
+        return false;
+    }
+    if (!nf_ok(b)) {
+        (void)fprintf(stderr, "nearfar-kernels: %s: %s\n", op->name, b->error);
+        return false;
+    }
+    return true;
+}
+
 /* Measures one operation. An error drops its rows: what came before a fault is in doubt too. A signal drops nothing,
  * because every row is complete when it is written. False: no more can be measured. */
-static bool measure_op(struct nf_bench *b, const struct nf_op *op, int *failed)
+static bool measure_op(struct nf_bench *b, const struct nf_op *op, bool unchecked,
+                       int *failed)
 {
     struct nf_rows_place before = nf_rows_mark(b->rows);
+    if (!is_right(b, op, unchecked)) {
+        (*failed)++;
+        return nf_gpu_recover(b);
+    }
     measure_turns(b, op);
     if (nf_stop_wanted()) {
         (void)fprintf(
@@ -329,7 +359,7 @@ static int measure_all(struct nf_bench *b, const struct options *o, bool compose
         end_s += ops[i]->reserve_s[scope];
         double now = nf_now_s(), share = (left > 8 ? 4.0 : 1.5) * (end_s - now) / left;
         b->deadline_s = now + share < end_s ? now + share : end_s;
-        if (!measure_op(b, ops[i], &failed)) {
+        if (!measure_op(b, ops[i], o->unchecked, &failed)) {
             if (left > 1) {
                 (void)fprintf(stderr,
                               "nearfar-kernels: %d operations after it were not "
