@@ -22,7 +22,7 @@ const char *const nf_outside_names[NF_OUTSIDE_KINDS] = {
     "batches shorter",
     "batches longer"};
 
-enum { TILE = 128, LONG_TILE = 256, FIRST_K = 1024, REREAD_ROWS = 16384 };
+enum { TILE = 128, LONG_TILE = 256, FIRST_K = 1024 };
 
 static double pn(double a, double b, double p)
 {
@@ -74,7 +74,7 @@ static double gemm_memory_s(const struct nf_curve *c, const struct nf_silicon *s
     }
     double again = 0;
     if (c->reread > 0) {
-        double x = tiles_each(g, fmin(rows, REREAD_ROWS), s->multiprocessors);
+        double x = tiles_each(g, fmin(rows, NF_GEMM_ROWS_MEASURED), s->multiprocessors);
         again = x > 1 ? c->reread * (x - 1) : 0;
     }
     double reach = rows > 1 ? log2(rows) / 6 : 0;

@@ -51,6 +51,9 @@ struct nf_gemm_shape {
     double weight_bytes; /* an element */
     bool is_cached;      /* weights in the L2 cache: benchmarks of small matrices only */
 };
+/* The longest products in the rows that profiles are fitted to (bench/data/aiconfigurator). */
+enum { NF_GEMM_ROWS_MEASURED = 16384 };
+
 double nf_gemm_s(const struct nf_curve *c, const struct nf_silicon *s,
                  const struct nf_gemm_shape *g);
 

@@ -58,8 +58,8 @@ Test(operator, each_refinement_of_a_product_by_hand)
     struct nf_gemm_shape longest = wide,
                          twice =
                              wide; /* beyond the longest measured a row costs the same */
-    longest.m = 16384;
-    twice.m = 32768;
+    longest.m = NF_GEMM_ROWS_MEASURED;
+    twice.m = 2 * NF_GEMM_ROWS_MEASURED;
     more = nf_gemm_s(&c, &chip, &longest) - nf_gemm_s(&none, &chip, &longest);
     cr_assert_float_eq(nf_gemm_s(&c, &chip, &twice) - nf_gemm_s(&none, &chip, &twice),
                        2 * more, 1e-9);

@@ -9,7 +9,7 @@
 static const double STEP_OVERHEAD_S = 0.3e-3;
 
 /* Passes of a layer between products: norm and residual twice, activation; a decoder layer has a third norm, and the cache's update. */
-enum { ENCODER_PASSES = 3, DECODER_PASSES = 5, ROWS_MEASURED = 16384 };
+enum { ENCODER_PASSES = 3, DECODER_PASSES = 5 };
 
 struct machine {
     const struct nf_calibration *cal;
@@ -17,10 +17,10 @@ struct machine {
     struct nf_silicon silicon;
 };
 
-/* The constants were fitted to at most 16 384 rows: more are taken as so many products. */
+/* More rows than the constants were fitted to are taken as so many products. */
 static double product_s(const struct machine *k, double rows, double in, double out)
 {
-    double pieces = ceil(rows / ROWS_MEASURED);
+    double pieces = ceil(rows / NF_GEMM_ROWS_MEASURED);
     struct nf_gemm_shape g = {
         .m = rows / pieces, .n = out, .k = in, .matrices = 1, .weight_bytes = 2};
     return pieces * nf_gemm_s(k->gemm, &k->silicon, &g);
